@@ -1,0 +1,1 @@
+"""Complete, atomic checkpoints on disk."""

@@ -1,0 +1,1 @@
+"""The online learner: numpy in, numpy out; jax stays inside."""

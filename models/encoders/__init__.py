@@ -1,0 +1,1 @@
+"""Encoders from a window to a context, one a file."""

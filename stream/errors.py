@@ -1,0 +1,33 @@
+"""All errors, by whose problem they are.
+
+InterestStreamError
+├── ConfigError   the operator's: stop at start-up, exit code 2
+├── EventError    one record's: dead-letter it and go on
+└── StateError    ours or the disk's: stop before anything is written
+"""
+
+
+class InterestStreamError(Exception):
+    """The root of all errors that this project raises on purpose."""
+
+
+class ConfigError(InterestStreamError):
+    """A setting, a broker or a topic is not as it must be; the operator can mend it."""
+
+
+class EventError(InterestStreamError):
+    """One record cannot be used.
+
+    Attributes:
+        reason: a short stable word for metrics and the dead letter's header, such as `not_json`.
+        detail: one sentence: what was expected, what was got.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class StateError(InterestStreamError):
+    """The saved or live state contradicts itself; going on could lose or double events."""

@@ -1,0 +1,238 @@
+"""All settings, validated once: flags win over the environment, that over the file, and that over the defaults."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from models.config import ModelConfig
+from models.features import KINDS
+from stream.errors import ConfigError
+
+ENV_PREFIX = "INTEREST_"
+CONFIG_FILE_VARIABLE = "INTEREST_CONFIG"
+DEFAULT_CONFIG_FILE = "interest-stream.toml"
+
+_DEFAULT_MODEL = ModelConfig()
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseSettings):
+    """Every setting of a worker and of the commands around it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, protected_namespaces=(), validate_default=True
+    )
+
+    # -- Kafka
+    broker: str = Field("localhost:9092", description="Bootstrap address; several are separated by commas.")
+    app_id: str = Field("interest-stream", min_length=1, description="Consumer group.")
+    topic_prefix: str = Field("", description="Put before every topic name.")
+    clicks_topic: str = Field("clicks", description="Input topic of clicks.")
+    purchases_topic: str = Field("purchases", description="Input topic of purchases.")
+    searches_topic: str = Field("searches", description="Input topic of searches.")
+    updates_topic: str = Field("interest-updates", description="Output topic of interest vectors, compacted.")
+    item_vectors_topic: str = Field("item-vectors", description="Output topic of item vectors, compacted.")
+    dead_letters_topic: str = Field("interest-dead-letters", description="Records that could not be used.")
+    partitions: PositiveInt = Field(4, description="Partitions of every topic but the dead letters, which have one.")
+    replication_factor: PositiveInt = Field(1, description="Replicas of every topic; 3 in production.")
+    session_timeout_s: Annotated[float, Field(ge=1)] = Field(
+        10.0, description="Seconds without a heartbeat after which the broker gives the partitions away."
+    )
+    fetch_max_records: PositiveInt = Field(4_096, description="Records a fetch hands over at the most.")
+
+    # -- Windows and admission
+    window_size: Annotated[int, Field(ge=2, le=1_000)] = Field(50, description="Events kept for each user.")
+    max_users: PositiveInt = Field(1_000_000, description="Users kept; the least recently active leave first.")
+    allowed_lateness_ms: Annotated[int, Field(ge=0, le=2**31)] = Field(
+        86_400_000, description="How much older than the user's newest event of its topic an event may be."
+    )
+    max_future_ms: Annotated[int, Field(ge=0)] = Field(
+        300_000, description="How far ahead of its record's timestamp an event time may be."
+    )
+
+    # -- Flow
+    micro_batch_size: PositiveInt = Field(1_024, description="Events that go through one step together at the most.")
+    queue_events: PositiveInt = Field(16_384, description="Decoded events that wait at the most; then fetching pauses.")
+    learn_after_ms: PositiveInt = Field(
+        1_000, description="Age at which waiting examples are learned in a padded batch."
+    )
+
+    # -- Output
+    update_format: Literal["json", "binary"] = Field("json", description="Encoding of updates and item vectors.")
+    update_min_distance: Annotated[float, Field(ge=0, le=2)] = Field(
+        0.0, description="Cosine distance an interest must have moved since it was last emitted."
+    )
+    long_term_ms: PositiveInt = Field(
+        7 * 86_400_000, description="Time constant of the long-term interest's low-pass filter, event time."
+    )
+    item_vector_min_distance: Annotated[float, Field(ge=0, le=2)] = Field(
+        1e-3, description="Cosine distance an item vector must have moved since it was last published."
+    )
+    item_vector_interval_ms: PositiveInt = Field(1_000, description="An item vector is published at most this often.")
+
+    # -- Model
+    encoder: Literal["gru"] = Field("gru", description="Encoder from window to interest.")
+    dim: Annotated[int, Field(ge=4, le=1_024)] = Field(_DEFAULT_MODEL.dim, description="Length of the vectors.")
+    encoder_window: PositiveInt = Field(
+        _DEFAULT_MODEL.encoder_window, description="Newest window positions that the encoder reads."
+    )
+    max_items: PositiveInt = Field(
+        _DEFAULT_MODEL.max_items, description="Item slots; the items not seen for longest leave."
+    )
+    item_admission_count: PositiveInt = Field(
+        _DEFAULT_MODEL.item_admission_count,
+        description="Occurrences after which an item gets a vector of its own.",
+    )
+    max_queries: PositiveInt = Field(_DEFAULT_MODEL.max_queries, description="Different queries kept.")
+    learn_batch_size: Annotated[int, Field(ge=8)] = Field(
+        _DEFAULT_MODEL.batch_size, description="Events of one learning step."
+    )
+    replay_ratio: Annotated[int, Field(ge=0, le=16)] = Field(
+        _DEFAULT_MODEL.replay_ratio,
+        description="Past examples learned again for each new one while there is time.",
+    )
+    replay_capacity: PositiveInt = Field(_DEFAULT_MODEL.replay_capacity, description="Past examples kept for replay.")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(
+        _DEFAULT_MODEL.learning_rate, description="Adam's learning rate of the network."
+    )
+    row_learning_rate: Annotated[float, Field(gt=0)] = Field(
+        _DEFAULT_MODEL.row_learning_rate, description="Adam's learning rate of item and query vectors."
+    )
+    purchase_weight: Annotated[float, Field(gt=0)] = Field(
+        _DEFAULT_MODEL.purchase_weight, description="Weight of a purchase in the loss; a click weighs 1."
+    )
+    memory_half_life: PositiveInt = Field(
+        _DEFAULT_MODEL.memory_half_life, description="Events after which a co-visit counts half."
+    )
+    score_sample_ratio: Ratio = Field(
+        _DEFAULT_MODEL.score_sample_ratio,
+        description="Share of events ranked against the whole catalogue first.",
+    )
+    seed: int = Field(_DEFAULT_MODEL.seed, description="Seed of all random numbers.")
+    gpu_preallocate: bool = Field(False, description="Let jax take 75 % of the GPU's memory at the first operation.")
+    compilation_cache: Path = Field(
+        Path("~/.cache/interest-stream/xla"),
+        description="Where compiled steps are kept between starts. Trusted code: the directory is made private (0700).",
+    )
+
+    # -- Checkpoints
+    checkpoint_dir: Path = Field(Path("checkpoints/data"), description="Where checkpoints are kept.")
+    checkpoint_interval_s: Annotated[float, Field(gt=0)] = Field(
+        10.0, description="Seconds between checkpoints: what is read again after a crash at the most."
+    )
+    checkpoints_kept: PositiveInt = Field(3, description="Checkpoints kept; older ones are deleted.")
+
+    # -- Output for people
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line printed."
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.encoder_window > self.window_size:
+            raise ValueError(
+                f"encoder_window={self.encoder_window} exceeds window_size={self.window_size}; "
+                "the encoder cannot read more than is kept"
+            )
+        if self.queue_events < self.micro_batch_size:
+            raise ValueError(
+                f"queue_events={self.queue_events} is less than micro_batch_size={self.micro_batch_size}; "
+                "a full micro-batch would never fit"
+            )
+        names = [*self.input_topics, self.updates, self.item_vectors, self.dead_letters]
+        if len(set(names)) < len(names):
+            raise ValueError(f"topic names must differ, got {names}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then environment, then the TOML file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file())
+
+    @classmethod
+    def load(cls, **flags: Any) -> Self:
+        """The settings of this process.
+
+        Args:
+            flags: what the command line said; `None` means not said.
+
+        Raises:
+            ConfigError: a value is unknown, of the wrong type or out of range, in one sentence.
+        """
+        _refuse_unknown_variables(cls)
+        try:
+            return cls(**{name: value for name, value in flags.items() if value is not None})
+        except ValidationError as error:
+            raise ConfigError("; ".join(_sentence(e) for e in error.errors())) from None
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"settings file {_config_file()}: {error}") from None
+
+    @property
+    def input_topics(self) -> tuple[str, str, str]:
+        """The full names of the topics of clicks, purchases and searches, in the order of `KINDS`."""
+        clicks, purchases, searches = (getattr(self, f"{k}_topic") for k in ("clicks", "purchases", "searches"))
+        return self.topic_prefix + clicks, self.topic_prefix + purchases, self.topic_prefix + searches
+
+    @property
+    def kind_of_topic(self) -> dict[str, int]:
+        """The kind of event, as an index into `KINDS`, of each input topic."""
+        return dict(zip(self.input_topics, range(len(KINDS)), strict=True))
+
+    @property
+    def updates(self) -> str:
+        """The full name of the topic of interest updates."""
+        return self.topic_prefix + self.updates_topic
+
+    @property
+    def item_vectors(self) -> str:
+        """The full name of the topic of item vectors."""
+        return self.topic_prefix + self.item_vectors_topic
+
+    @property
+    def dead_letters(self) -> str:
+        """The full name of the topic of dead letters."""
+        return self.topic_prefix + self.dead_letters_topic
+
+    def learner(self) -> ModelConfig:
+        """The slice that the model gets."""
+        same_name = {
+            name: getattr(self, name) for name in ModelConfig.__dataclass_fields__ if name in type(self).model_fields
+        }
+        return ModelConfig(batch_size=self.learn_batch_size, **same_name)
+
+
+def _config_file() -> Path:
+    return Path(os.environ.get(CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE))
+
+
+def _refuse_unknown_variables(settings: type[Settings]) -> None:
+    """A mistyped variable must not be ignored in silence."""
+    known = {ENV_PREFIX + name.upper() for name in settings.model_fields} | {CONFIG_FILE_VARIABLE}
+    unknown = sorted(v for v in os.environ if v.upper().startswith(ENV_PREFIX) and v.upper() not in known)
+    if unknown:
+        raise ConfigError(f"{', '.join(unknown)}: no such setting; `interest-stream settings` lists them")
+
+
+def _sentence(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where} is not a setting; `interest-stream settings` lists them"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where}={error['input']!r}: {message}" if where else message
