@@ -1,0 +1,47 @@
+"""Brokers for the tests that ask for one: a test that does not ask never starts one, and one that finds none fails."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.kafka import Kafka, NoKafkaError, start_kafka, start_own_kafka
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    """A real Kafka, the same one for the whole run. To stop or kill it, ask for `breakable_kafka` instead."""
+    broker = _started(start_kafka)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture(scope="session")
+def _own_kafka(kafka: Kafka) -> Iterator[Kafka]:
+    if kafka.is_ours:
+        yield kafka
+        return
+    broker = _started(start_own_kafka)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def breakable_kafka(_own_kafka: Kafka) -> Iterator[Kafka]:
+    """A broker that the test may stop, kill and restart; the next test finds it running."""
+    yield _own_kafka
+    if not _own_kafka.is_running():
+        _own_kafka.restart()
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test has: tests share a broker, not its topics."""
+    return f"t-{uuid.uuid4().hex[:12]}."
+
+
+def _started(start: Callable[[], Kafka]) -> Kafka:
+    try:
+        return start()
+    except NoKafkaError as error:
+        pytest.fail(str(error), pytrace=False)
