@@ -54,9 +54,22 @@ class WindowBatch:
     def __len__(self) -> int:
         return len(self.slots)
 
+    def newest(self, time: int) -> Self:
+        """The newest `time` positions of each window, with empty ones before them where there are fewer."""
+        lacking = time - self.slots.shape[1]
+        if lacking <= 0:
+            return type(self)(*(getattr(self, f.name)[:, -lacking:] for f in fields(self)))
+        pad = ((0, 0), (lacking, 0))
+        return type(self)(*(np.pad(getattr(self, f.name), pad) for f in fields(self)))
+
     def take(self, index: np.ndarray | slice) -> Self:
         """The rows at `index`."""
         return type(self)(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    def put(self, index: np.ndarray, rows: Self) -> None:
+        """Overwrite the rows at `index`."""
+        for f in fields(self):
+            getattr(self, f.name)[index] = getattr(rows, f.name)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,162 @@
+"""What a step is given: examples as indices into the few table rows that they touch. Plain numpy, static shapes."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from models.config import ModelConfig
+from models.features import PURCHASE, Examples, WindowBatch
+
+Array = np.ndarray | jax.Array  # numpy where it is built, traced by jax inside of a step
+
+
+class Positions(NamedTuple):
+    """Windows as the network reads them.
+
+    Attributes:
+        slots: `[batch, time]` int32, see `network.position_vectors`.
+        query_tokens: `[queries, tokens]` int32 rows.
+        kinds: `[batch, time]` int8.
+        gaps: `[batch, time]` uint8.
+        values: `[batch, time]` float16.
+    """
+
+    slots: Array
+    query_tokens: Array
+    kinds: Array
+    gaps: Array
+    values: Array
+
+
+class Candidates(NamedTuple):
+    """Sampled items shared by all examples of a step.
+
+    Attributes:
+        slots: `[samples]` int32.
+        log_q: `[samples]` float32, log of each item's expected occurrences in the sample.
+    """
+
+    slots: Array
+    log_q: Array
+
+
+class StepBatch(NamedTuple):
+    """Examples for one step; all slots and tokens are indices into `rows`.
+
+    Attributes:
+        rows: `[rows]` int32, distinct rows of the table, first row 0; rows off its end are padding.
+        positions: the windows.
+        targets: `[batch]` int32.
+        weights: `[batch]` float32, 0 for padding.
+        negatives: `[samples]`.
+    """
+
+    rows: Array
+    positions: Positions
+    targets: Array
+    weights: Array
+    negatives: Candidates
+
+
+class GateBatch(NamedTuple):
+    """Some examples of a step on which the gate learns.
+
+    Attributes:
+        examples: `[gate]` int32, which of the step's examples.
+        targets: `[gate]` int32 item slots.
+        probabilities: `[gate, components]` float32, see `CountingMemory.probabilities`.
+        confidence: `[gate, components]` float32.
+        has_say: `[gate, components]` bool.
+        samples: items for the network's normaliser.
+    """
+
+    examples: Array
+    targets: Array
+    probabilities: Array
+    confidence: Array
+    has_say: Array
+    samples: Candidates
+
+
+def pad_rows(array: np.ndarray, count: int, fill: float = 0) -> np.ndarray:
+    """`array` with rows of `fill` appended up to `count`."""
+    if len(array) == count:
+        return array
+    padded = np.full((count, *array.shape[1:]), fill, array.dtype)
+    padded[: len(array)] = array
+    return padded
+
+
+def query_sizes(batch: int, time: int) -> tuple[int, int, int]:
+    """Room for distinct queries in a batch of windows: none, one a window on average, one at every position."""
+    return (0, batch, batch * time)
+
+
+class BatchBuilder:
+    """Turns windows and examples into step inputs of few shapes.
+
+    Args:
+        config: the settings.
+        tokens: `[1 + max_queries, tokens_per_query]` int32, kept current by its owner.
+        num_item_rows: rows of the table before the query tokens.
+    """
+
+    def __init__(self, config: ModelConfig, tokens: np.ndarray, num_item_rows: int) -> None:
+        self._config = config
+        self._tokens = tokens
+        self._token_offset = num_item_rows - 1
+        self.num_rows = num_item_rows + config.num_query_tokens
+        self._place = np.zeros(self.num_rows, np.int32)
+
+    def positions(self, windows: WindowBatch, batch: int, min_queries: int = 0) -> Positions:
+        """Windows padded to `batch` rows, with room for at least `min_queries`; slots and tokens are table rows."""
+        slots = pad_rows(windows.slots, batch)
+        is_query = slots < 0
+        queries = np.zeros(0, np.int32)
+        if is_query.any():
+            queries, at = np.unique(-slots[is_query], return_inverse=True)
+            slots = slots.copy()
+            slots[is_query] = -1 - at.astype(np.int32)
+        room = next(size for size in query_sizes(*slots.shape) if size >= max(len(queries), min_queries))
+        tokens = self._tokens[queries]
+        return Positions(
+            slots,
+            pad_rows(np.where(tokens > 0, tokens + self._token_offset, 0).astype(np.int32), room),
+            pad_rows(windows.kinds, batch),
+            pad_rows(windows.gaps, batch),
+            pad_rows(windows.values, batch),
+        )
+
+    def step(self, examples: Examples, negatives: Candidates, min_queries: int = 0) -> StepBatch:
+        """Examples padded to the batch size. Those without a target or with an empty window get no weight."""
+        size = self._config.batch_size
+        positions = self.positions(examples.windows, size, min_queries)
+        is_real = (examples.targets > 0) & (examples.windows.slots != 0).any(1)
+        kind_weights = np.where(examples.kinds == PURCHASE, self._config.purchase_weight, 1.0)
+        items = np.maximum(positions.slots, 0)
+        targets = pad_rows(examples.targets, size)
+        rows, (items, tokens, targets, samples) = self._localise(
+            items, positions.query_tokens, targets, negatives.slots
+        )
+        room = positions.slots.size + size + len(negatives.slots) + 1
+        room += min(positions.query_tokens.size, self._config.num_query_tokens)
+        padding = np.arange(self.num_rows, self.num_rows + room - len(rows), dtype=np.int32)
+        return StepBatch(
+            np.concatenate([rows, padding]),
+            positions._replace(slots=np.where(positions.slots < 0, positions.slots, items), query_tokens=tokens),
+            targets,
+            pad_rows(np.where(is_real, kind_weights, 0.0).astype(np.float32), size),
+            negatives._replace(slots=samples),
+        )
+
+    def _localise(self, *groups: Array) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The distinct rows in order of appearance, row 0 first, and the groups as indices into them; no sorting."""
+        ids = np.concatenate([np.zeros(1, np.int32), *(np.ravel(group) for group in groups)])
+        order = np.arange(len(ids), dtype=np.int32)
+        self._place[ids[::-1]] = order[::-1]
+        rows = ids[self._place[ids] == order]
+        self._place[rows] = order[: len(rows)]
+        ends = np.cumsum([group.size for group in groups])
+        parts = np.split(self._place[ids[1:]], ends[:-1])
+        return rows, [part.reshape(group.shape) for part, group in zip(parts, groups, strict=True)]

@@ -1,0 +1,305 @@
+"""The online learner: examples in, vectors out, everything it knows as arrays. Knows no users, clocks or brokers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.batches import BatchBuilder, Candidates, GateBatch, pad_rows
+from models.config import ModelConfig
+from models.device import GATE_ROWS, GATE_SAMPLES, Device
+from models.evaluation import RANKERS, PrequentialMetrics
+from models.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
+from models.features import Examples, WindowBatch
+from models.memory import CountingMemory
+from models.queries import QueryVocabulary
+from models.ranking import RANK_ROWS, RankBatch, catalogue_sizes
+from models.sampling import sample_items
+from models.step import StepResult
+from models.vocabulary import ItemVocabulary, Resolved
+
+_LEARN, _REPLAY, _SCORE, _RECYCLE = range(1, 5)  # purposes of random numbers: one stream each
+
+
+@dataclass(frozen=True)
+class LearnReport:
+    """What one `learn_batch` did.
+
+    Attributes:
+        loss: the network's mean loss on the batch, nan if the step was refused.
+        gate_loss: the mixture's mean negative log-likelihood on some of the batch.
+        num_events: examples taken.
+        num_skipped: of them, those that could not teach the network: an empty window, or an item that has left.
+        is_applied: False where the loss was not finite, so that the network stayed as it was.
+        scored: `[scored]` int32, which examples of the batch were ranked.
+        ranks: `[scored, rankers]` int32, 0 the top, in the order of `evaluation.RANKERS`.
+    """
+
+    loss: float
+    gate_loss: float
+    num_events: int
+    num_skipped: int
+    is_applied: bool
+    scored: np.ndarray
+    ranks: np.ndarray
+
+
+class OnlineLearner:
+    """Scores, learns and encodes. All calls come from one thread; each is one bounded piece of work.
+
+    The same calls in the same order give the same parameters, bit for bit on a CPU; random numbers come from the seed
+    and counters only.
+
+    Attributes:
+        config: the settings.
+        items: item ids and their slots.
+        queries: search queries and their slots.
+        prequential: how well it predicted before it learned.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+        self.items = ItemVocabulary(config)
+        self.queries = QueryVocabulary(config)
+        self.prequential = PrequentialMetrics()
+        num_rows, window = self.items.num_rows, config.encoder_window
+        self._memory = CountingMemory(config, self.items.first, num_rows)
+        self._pending = ExampleQueue(window)
+        self._ring = ReplayRing(config.replay_capacity, window, num_rows)
+        self._builder = BatchBuilder(config, self.queries.tokens, num_rows)
+        self._device = Device(config, self._builder, num_rows)
+        self._is_fresh = np.ones(num_rows, bool)
+        self._is_touched = np.zeros(num_rows, bool)
+        self._touched: list[np.ndarray] = []
+        self._num_batches = self._num_replays = self._num_recycled = 0
+
+    @property
+    def compilations(self) -> int:
+        """XLA compilations so far; flat after `compile`."""
+        return self._device.compilations
+
+    @property
+    def model_step(self) -> int:
+        """Gradient steps taken, replay included."""
+        return self._device.step
+
+    @property
+    def num_pending(self) -> int:
+        """Examples that wait to be learned."""
+        return len(self._pending)
+
+    def compile(self) -> None:
+        """Compile every padded shape; seconds, or less with a warm compilation cache."""
+        self._device.compile()
+
+    def resolve_items(self, item_ids: Sequence[str]) -> Resolved:
+        """Slots of items, new ones admitted; the learner forgets what `evicted` slots held, the caller should too."""
+        resolved = self.items.resolve(item_ids)
+        if len(resolved.evicted):
+            self._recycle(resolved.evicted)
+        return resolved
+
+    def resolve_queries(self, queries: Sequence[str]) -> Resolved:
+        """Slots of queries, all positive; windows carry them negated. Evicted ones leave the learner's windows."""
+        resolved = self.queries.resolve(queries)
+        if len(resolved.evicted):
+            is_gone = np.zeros(1 + self.config.max_queries, bool)
+            is_gone[resolved.evicted] = True
+            forget_queries(self._pending.waiting, is_gone)
+            forget_queries(self._ring.remembered, is_gone)
+        return resolved
+
+    def encode(self, windows: WindowBatch) -> np.ndarray:
+        """Interests of users by their windows after the newest event.
+
+        A row does not depend on the others, except that the padded size of the call may change its last bit.
+
+        Returns:
+            `[windows, dim]` float32 of unit length.
+        """
+        return self._device.encode(windows.newest(self.config.encoder_window))
+
+    def item_vectors(self, slots: np.ndarray) -> np.ndarray:
+        """What interests are compared with: `[items, dim]` float32 of unit length, for `slots` `[items]` int32."""
+        return self._device.item_vectors(slots.astype(np.int32))
+
+    def take_touched_items(self) -> np.ndarray:
+        """Item slots whose vectors changed since the last call: `[items]` int32, ascending."""
+        slots = np.sort(np.concatenate([np.zeros(0, np.int32), *self._touched]))
+        self._touched.clear()
+        self._is_touched[slots] = False
+        return slots
+
+    def add(self, examples: Examples) -> None:
+        """Hand over examples in the order in which they happened; they wait for `learn_batch`."""
+        newest = examples.windows.newest(self.config.encoder_window)
+        self._pending.put(Examples(newest, examples.targets, examples.kinds))
+
+    def learn_batch(self) -> LearnReport | None:
+        """Score, then learn, the oldest pending examples, at most `batch_size`; None where nothing waits."""
+        if not len(self._pending):
+            return None
+        examples = self._pending.take(self.config.batch_size)
+        items = self._memory.recent_items(examples.windows.slots)
+        rng = self._rng(_LEARN, self._num_batches)
+        scored, ranks = self._score(examples, items)
+        self._start_items(items, examples.targets)
+        is_taught = self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
+        result = self._step(examples, items, is_taught, rng)
+        self._remember(examples, items, is_taught)
+        self._num_batches += 1
+        num_skipped = len(examples) - int(is_taught.sum())
+        loss, gate_loss, is_applied = _read(result)
+        return LearnReport(loss, gate_loss, len(examples), num_skipped, is_applied, scored, ranks)
+
+    def replay_batch(self) -> None:
+        """Learn from past examples once more; the gate and the memory do not."""
+        if not len(self._ring):
+            return
+        rng = self._rng(_REPLAY, self._num_replays)
+        self._num_replays += 1
+        examples = self._ring.sample(self.config.batch_size, rng)
+        batch = self._builder.step(examples, self._sample(self.config.num_negatives, rng))
+        self._device.learn(batch, None)
+        self._touch(np.asarray(batch.rows))
+
+    def _rng(self, purpose: int, count: int) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, purpose, count])
+
+    def _score(self, examples: Examples, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rank a sample of the examples that have a window and an admitted target."""
+        rng = self._rng(_SCORE, self._num_batches)
+        is_sampled = rng.random(self.config.batch_size)[: len(examples)] < self.config.score_sample_ratio
+        is_sampled &= self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
+        is_seen = self._memory.is_seen[examples.targets]
+        scored = np.flatnonzero(is_sampled & is_seen).astype(np.int32)
+        parts = [self._rank(examples.take(part), items[part]) for part in _chunks(scored, RANK_ROWS)]
+        ranks = np.concatenate([np.zeros((0, len(RANKERS)), np.int32), *parts])
+        self.prequential.add(ranks, int((is_sampled & ~is_seen).sum()))
+        return scored, ranks
+
+    def _rank(self, examples: Examples, items: np.ndarray) -> np.ndarray:
+        recollection = self._memory.recall(items)
+        size = next(size for size in catalogue_sizes(self.items.num_rows) if size >= self.items.end)
+        batch = RankBatch(
+            self._builder.positions(examples.windows, RANK_ROWS),
+            pad_rows(examples.targets, RANK_ROWS),
+            pad_rows(recollection.ids, RANK_ROWS),
+            pad_rows(recollection.shares, RANK_ROWS),
+            pad_rows(recollection.confidence, RANK_ROWS),
+            pad_rows(recollection.has_say, RANK_ROWS),
+            self._memory.is_seen[:size],
+            self._memory.popularity(slice(0, size)),
+        )
+        return self._device.rank(batch)[: len(examples)]
+
+    def _start_items(self, items: np.ndarray, targets: np.ndarray) -> None:
+        """A new item starts in its context: the window it first follows, or the item that follows it."""
+        has_window = items[:, -1] > 0
+        first = self._take_fresh(targets, has_window)
+        last = self._take_fresh(items[:, -1], has_window)
+        if len(first) or len(last):
+            self._device.start_items(targets[first], items[first], items[last, -1], targets[last])
+
+    def _take_fresh(self, slots: np.ndarray, is_possible: np.ndarray) -> np.ndarray:
+        at = np.flatnonzero(self._is_fresh[slots] & self.items.is_target(slots) & is_possible)
+        at = at[np.unique(slots[at], return_index=True)[1]]
+        self._is_fresh[slots[at]] = False
+        return at
+
+    def _step(
+        self, examples: Examples, items: np.ndarray, is_taught: np.ndarray, rng: np.random.Generator
+    ) -> StepResult | None:
+        if not is_taught.any():
+            return None
+        taught = Examples(examples.windows, np.where(is_taught, examples.targets, 0), examples.kinds)
+        batch = self._builder.step(taught, self._sample(self.config.num_negatives, rng))
+        result = self._device.learn(batch, self._gate_batch(taught, items, np.flatnonzero(is_taught), rng))
+        self._touch(np.asarray(batch.rows))
+        return result
+
+    def _gate_batch(
+        self, examples: Examples, items: np.ndarray, taught: np.ndarray, rng: np.random.Generator
+    ) -> GateBatch:
+        chosen = rng.choice(taught, GATE_ROWS).astype(np.int32)
+        targets = examples.targets[chosen]
+        recollection = self._memory.recall(items[chosen])
+        probabilities = self._memory.probabilities(recollection, targets)
+        samples = self._sample(GATE_SAMPLES, rng)
+        return GateBatch(chosen, targets, probabilities, recollection.confidence, recollection.has_say, samples)
+
+    def _sample(self, count: int, rng: np.random.Generator) -> Candidates:
+        in_use = range(self.items.first, self.items.end)
+        return sample_items(count, self._ring, self._memory.is_seen, in_use, rng)
+
+    def _remember(self, examples: Examples, items: np.ndarray, is_taught: np.ndarray) -> None:
+        is_own = self.items.is_target(examples.targets)
+        self._memory.learn(items[is_own], examples.targets[is_own])
+        self._ring.put(examples.take(is_taught))
+
+    def _touch(self, rows: np.ndarray) -> None:
+        slots = rows[(rows >= 1) & (rows < self.items.num_rows)]
+        new = slots[~self._is_touched[slots]]
+        self._is_touched[new] = True
+        self._touched.append(new)
+
+    def _recycle(self, slots: np.ndarray) -> None:
+        is_gone = np.zeros(self.items.num_rows, bool)
+        is_gone[slots] = True
+        forget_slots(self._pending.waiting, is_gone)
+        self._ring.forget(is_gone)
+        self._memory.forget(slots)
+        self._is_fresh[slots] = True
+        self._device.replace(slots, self._rng(_RECYCLE, self._num_recycled))
+        self._num_recycled += 1
+        self._touch(slots)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything, as flat arrays that the learner will not change."""
+        end = self.items.end
+        parts = {
+            "items": self.items.state(),
+            "queries": self.queries.state(),
+            "memory": self._memory.state(),
+            "pending": self._pending.state(),
+            "ring": self._ring.state(),
+            "prequential": self.prequential.state(),
+            "device": self._device.state(end),
+            "learner": {
+                "is_fresh": self._is_fresh[:end].copy(),
+                "touched": np.flatnonzero(self._is_touched).astype(np.int32),
+                "counters": np.array([self._num_batches, self._num_replays, self._num_recycled], np.int64),
+            },
+        }
+        return {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Become what `state` came from: equal bits now and after every further call."""
+        self.items.restore(_part(state, "items"))
+        self.queries.restore(_part(state, "queries"))
+        self._memory.restore(_part(state, "memory"))
+        self._pending.restore(_part(state, "pending"))
+        self._ring.restore(_part(state, "ring"))
+        self.prequential.restore(_part(state, "prequential"))
+        self._device.restore(_part(state, "device"))
+        own = _part(state, "learner")
+        self._is_fresh[:] = True
+        self._is_fresh[: len(own["is_fresh"])] = own["is_fresh"]
+        self._is_touched[:] = False
+        self._is_touched[own["touched"]] = True
+        self._touched = [own["touched"]]
+        self._num_batches, self._num_replays, self._num_recycled = own["counters"].tolist()
+
+
+def _chunks(array: np.ndarray, size: int) -> list[np.ndarray]:
+    return [array[start : start + size] for start in range(0, len(array), size)]
+
+
+def _part(state: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(f"{part}/"): array for name, array in state.items() if name.startswith(f"{part}/")}
+
+
+def _read(result: StepResult | None) -> tuple[float, float, bool]:
+    if result is None:
+        return 0.0, 0.0, True
+    return float(result.loss), float(result.gate_loss), bool(result.is_applied)

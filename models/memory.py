@@ -1,0 +1,253 @@
+"""The counting memory: which items follow and precede which, what is popular, what repeats. Plain numpy on the host.
+
+It is the honest baseline and, through the gate, half of the model. It reads the items of a window, searches skipped.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.config import ModelConfig
+
+NUM_LAGS = 5  # the last items of a window whose neighbours are asked
+SUCCESSOR_WEIGHTS = np.array([1.0, 1 / 2, 1 / 3])  # by distance in the window
+POPULARITY_HALF_LIFE = 23_000  # events
+LARGEST_UNIT = 1e20  # weights grow instead of all old ones shrinking; beyond this everything is scaled down, once
+
+
+@dataclass(frozen=True)
+class Components:
+    """Where each kind of mixture component stands among all: network, successors, predecessors, repeats, popularity."""
+
+    window: int
+
+    @property
+    def successors(self) -> slice:
+        """Of the last, the second last, … item."""
+        return slice(1, 1 + NUM_LAGS)
+
+    @property
+    def predecessors(self) -> slice:
+        """Of the last, the second last, … item."""
+        return slice(1 + NUM_LAGS, 1 + 2 * NUM_LAGS)
+
+    @property
+    def repeats(self) -> slice:
+        """The last, the second last, … item itself."""
+        return slice(1 + 2 * NUM_LAGS, 1 + 2 * NUM_LAGS + self.window)
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return 2 + 2 * NUM_LAGS + self.window
+
+    def num_candidates(self, neighbours: int) -> int:
+        """Candidate columns of a `Recollection`."""
+        return 2 * NUM_LAGS * neighbours + self.window
+
+    def of_candidates(self, neighbours: int) -> np.ndarray:
+        """The component that each candidate column of a `Recollection` belongs to."""
+        return np.r_[np.repeat(np.arange(1, 1 + 2 * NUM_LAGS), neighbours), np.arange(self.count)[self.repeats]]
+
+    def counting_rule(self) -> np.ndarray:
+        """Fixed weights, the baseline without parameters: `[count]` float32."""
+        rule = np.zeros(self.count, np.float32)
+        rule[self.successors] = 0.6 ** np.arange(NUM_LAGS)
+        lags = np.arange(self.window)
+        rule[self.repeats] = np.where(lags < 10, 0.15 * 0.7**lags, 0.0)
+        return rule
+
+
+@dataclass(frozen=True)
+class Recollection:
+    """What the memory says about some windows.
+
+    Attributes:
+        ids: `[batch, candidates]` int32 item slots, 0 where there is none; one may occur several times.
+        shares: `[batch, candidates]` float32, the probability that the candidate's component gives to it.
+        confidence: `[batch, components]` float32, log of how much each component has seen.
+        has_say: `[batch, components]` bool.
+    """
+
+    ids: np.ndarray
+    shares: np.ndarray
+    confidence: np.ndarray
+    has_say: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class NeighbourCounts:
+    """For each item its `num_slots` heaviest neighbours with decayed counts; the lightest gives way to a new one."""
+
+    def __init__(self, num_items: int, num_slots: int, half_life: int) -> None:
+        self.ids = np.zeros((num_items, num_slots), np.int32)
+        self.counts = np.zeros((num_items, num_slots), np.float32)
+        self._half_life = half_life
+        self.unit = 1.0
+
+    def of(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Neighbours of items of any shape: ids and shares `[..., num_slots]`, log totals `[...]`."""
+        counts = self.counts[items]
+        totals = counts.sum(-1)
+        shares = counts / np.maximum(totals, 1e-9)[..., None]
+        return self.ids[items], shares, np.log1p(totals / self.unit)
+
+    def add(self, sources: np.ndarray, neighbours: np.ndarray, weights: np.ndarray) -> None:
+        """Count `neighbours[i]` as a neighbour of `sources[i]`; pairs may repeat."""
+        keys, inverse = np.unique(sources.astype(np.int64) * len(self.ids) + neighbours, return_inverse=True)
+        gained = np.bincount(inverse, weights * self.unit).astype(np.float32)
+        source, neighbour = np.divmod(keys, len(self.ids))
+        is_same = self.ids[source] == neighbour[:, None]
+        at = is_same.argmax(1)
+        known = is_same[np.arange(len(at)), at]
+        self.counts[source[known], at[known]] += gained[known]
+        self._admit(source[~known], neighbour[~known], gained[~known])
+
+    def _admit(self, source: np.ndarray, neighbour: np.ndarray, gained: np.ndarray) -> None:
+        """Distinct new pairs, sorted by source: the r-th of a source takes its r-th lightest slot."""
+        if not len(source):
+            return
+        rank = np.arange(len(source)) - np.searchsorted(source, source)
+        counts = self.counts[source]
+        at = counts.argmin(1)
+        later = np.flatnonzero(rank)
+        order = counts[later].argsort(1, kind="stable")
+        at[later] = order[np.arange(len(later)), np.minimum(rank[later], counts.shape[1] - 1)]
+        self.ids[source, at] = neighbour
+        self.counts[source, at] = gained
+
+    def age(self, num_events: int) -> None:
+        """Let counts lose weight."""
+        self.unit *= 2 ** (num_events / self._half_life)
+        if self.unit > LARGEST_UNIT:
+            self.counts /= np.float32(self.unit)
+            self.unit = 1.0
+
+    def forget(self, slots: np.ndarray, is_gone: np.ndarray, end: int) -> None:
+        """Clear the rows of items that left, and their traces in the rows of others."""
+        self.counts[:end][is_gone[self.ids[:end]]] = 0
+        self.ids[:end][is_gone[self.ids[:end]]] = 0
+        self.ids[slots] = 0
+        self.counts[slots] = 0
+
+
+class CountingMemory:
+    """Learns from examples one after the other; says what it expects after a window."""
+
+    def __init__(self, config: ModelConfig, first_item: int, num_rows: int) -> None:
+        self._first_item = first_item
+        self._end = first_item
+        self.components = Components(config.encoder_window)
+        self.successors = NeighbourCounts(num_rows, config.memory_slots, config.memory_half_life)
+        self.predecessors = NeighbourCounts(num_rows, config.memory_slots, config.memory_half_life)
+        self.is_seen = np.zeros(num_rows, bool)
+        self._trend = np.zeros(num_rows, np.float64)
+        self._trend_total = 0.0
+        self._trend_unit = 1.0
+
+    def recent_items(self, slots: np.ndarray) -> np.ndarray:
+        """Windows of admitted items only, right-aligned: `[batch, time]` int32, 0 = empty."""
+        is_item = slots >= self._first_item
+        items = np.where(is_item, slots, 0)
+        if np.array_equal(is_item, slots != 0):
+            return items
+        order = np.argsort(is_item, axis=1, kind="stable")
+        return np.take_along_axis(items, order, axis=1)
+
+    def popularity(self, slots: np.ndarray | slice) -> np.ndarray:
+        """The share of recent events that each item had: float32."""
+        return (self._trend[slots] / max(self._trend_total, 1e-9)).astype(np.float32)
+
+    def recall(self, items: np.ndarray) -> Recollection:
+        """What is expected after windows of items, `[batch, time]` as from `recent_items`."""
+        asked = items[:, : -1 - NUM_LAGS : -1]
+        parts = [table.of(asked) for table in (self.successors, self.predecessors)]
+        batch, repeats = len(items), items[:, ::-1]
+        say_repeats = (repeats > 0).astype(np.float32)
+        ones = np.zeros((batch, 1), np.float32)
+        confidence = np.concatenate([ones, *(p[2] for p in parts), say_repeats, ones], 1)
+        has_say = confidence > 0
+        has_say[:, [0, -1]] = True
+        return Recollection(
+            np.concatenate([*(p[0].reshape(batch, -1) for p in parts), repeats], 1),
+            np.concatenate([*(p[1].reshape(batch, -1) for p in parts), say_repeats], 1),
+            0.3 * confidence,
+            has_say,
+        )
+
+    def probabilities(self, recollection: Recollection, targets: np.ndarray) -> np.ndarray:
+        """What each component gives to the targets: `[batch, components]` float32, 0 for the network's."""
+        at_target = recollection.shares * (recollection.ids == targets[:, None])
+        window, batch = self.components.window, len(targets)
+        by_lag = at_target[:, :-window].reshape(batch, 2 * NUM_LAGS, -1).sum(2)
+        network = np.zeros((batch, 1), np.float32)
+        return np.concatenate([network, by_lag, at_target[:, -window:], self.popularity(targets)[:, None]], 1)
+
+    def learn(self, items: np.ndarray, targets: np.ndarray) -> None:
+        """Count what followed; `items` `[batch, time]` as from `recent_items`, `targets` `[batch]` int32."""
+        distances = range(1, 1 + len(SUCCESSOR_WEIGHTS))
+        sources = np.concatenate([items[:, -d] for d in distances])
+        is_real = sources > 0
+        sources = sources[is_real]
+        followers = np.tile(targets, len(SUCCESSOR_WEIGHTS))[is_real]
+        weights = np.repeat(SUCCESSOR_WEIGHTS, len(targets))[is_real]
+        self.successors.add(sources, followers, weights)
+        self.predecessors.add(followers, sources, weights)
+        self.successors.age(len(targets))
+        self.predecessors.age(len(targets))
+        self._see(items, targets)
+
+    def _see(self, items: np.ndarray, targets: np.ndarray) -> None:
+        self.is_seen[targets] = True
+        self._end = max(self._end, 1 + int(targets.max(initial=0)), 1 + int(items.max(initial=0)))
+        np.add.at(self._trend, targets, self._trend_unit)
+        self._trend_total += len(targets) * self._trend_unit
+        self._trend_unit *= 2 ** (len(targets) / POPULARITY_HALF_LIFE)
+        if self._trend_unit > LARGEST_UNIT:
+            self._trend /= self._trend_unit
+            self._trend_total /= self._trend_unit
+            self._trend_unit = 1.0
+
+    def forget(self, slots: np.ndarray) -> None:
+        """Items that left: nothing of them remains."""
+        is_gone = np.zeros(len(self.is_seen), bool)
+        is_gone[slots] = True
+        for table in (self.successors, self.predecessors):
+            table.forget(slots, is_gone, self._end)
+        self._trend_total -= float(self._trend[slots].sum())
+        self._trend[slots] = 0
+        self.is_seen[slots] = False
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything, up to the highest slot in use; copies."""
+        used = slice(0, self._end)
+        units = [self.successors.unit, self.predecessors.unit, self._trend_unit, self._trend_total]
+        return {
+            "successor_ids": self.successors.ids[used].copy(),
+            "successor_counts": self.successors.counts[used].copy(),
+            "predecessor_ids": self.predecessors.ids[used].copy(),
+            "predecessor_counts": self.predecessors.counts[used].copy(),
+            "is_seen": self.is_seen[used].copy(),
+            "trend": self._trend[used].copy(),
+            "units": np.array(units, np.float64),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Become what `state` came from."""
+        self._end = len(state["is_seen"])
+        columns = {
+            "successor_ids": self.successors.ids,
+            "successor_counts": self.successors.counts,
+            "predecessor_ids": self.predecessors.ids,
+            "predecessor_counts": self.predecessors.counts,
+            "is_seen": self.is_seen,
+            "trend": self._trend,
+        }
+        for name, column in columns.items():
+            column[self._end :] = 0
+            column[: self._end] = state[name]
+        units = state["units"].tolist()
+        self.successors.unit, self.predecessors.unit, self._trend_unit, self._trend_total = units

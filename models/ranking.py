@@ -1,0 +1,88 @@
+"""Where the next item stands among all items seen so far, for each of the rankers. Runs on the device."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from models.batches import Array, Positions
+from models.memory import NUM_LAGS, Components
+from models.network import InterestNetwork, Params, position_vectors, unit
+
+RANK_ROWS = 32  # predictions ranked together
+SMALLEST_CATALOGUE = 4_096
+
+
+class RankBatch(NamedTuple):
+    """Predictions to be ranked.
+
+    Attributes:
+        positions: the windows, slots being table rows.
+        targets: `[batch]` int32 item slots.
+        ids: `[batch, candidates]` int32, what the memory expects, 0 for none.
+        shares: `[batch, candidates]` float32.
+        confidence: `[batch, components]` float32.
+        has_say: `[batch, components]` bool.
+        is_seen: `[items]` bool, the items that stand in the ranking.
+        popularity: `[items]` float32.
+    """
+
+    positions: Positions
+    targets: Array
+    ids: Array
+    shares: Array
+    confidence: Array
+    has_say: Array
+    is_seen: Array
+    popularity: Array
+
+
+def catalogue_sizes(num_item_rows: int) -> list[int]:
+    """The few sizes of the ranked part of the table: each four times the one before, the last all of it."""
+    sizes = []
+    size = SMALLEST_CATALOGUE
+    while size < num_item_rows:
+        sizes.append(size)
+        size *= 4
+    return [*sizes, num_item_rows]
+
+
+def rank(network: InterestNetwork, vectors: jax.Array, batch: RankBatch, components: Components) -> jax.Array:
+    """Ranks of the targets, 0 the top, ties against them.
+
+    Returns:
+        `[batch, rankers]` int32, in the order of `evaluation.RANKERS`.
+    """
+    size, rows = batch.is_seen.shape[0], jnp.arange(batch.targets.shape[0])[:, None]
+    at_positions = position_vectors(vectors, batch.positions.slots, batch.positions.query_tokens)
+    inputs = network.inputs(at_positions, batch.positions.kinds, batch.positions.gaps, batch.positions.values)
+    context, interest = network(inputs, batch.positions.slots != 0)
+    logits = network.scale[...] * interest @ unit(vectors[:size]).T
+    logits = jnp.where(batch.is_seen[None, :], logits, -1e9)
+    weights = jnp.exp(network.gate(context, batch.confidence, batch.has_say))
+    of_candidates = components.of_candidates((batch.ids.shape[1] - components.window) // (2 * NUM_LAGS))
+    by_network = jax.nn.softmax(logits * jnp.exp(network.temperature[...]), axis=-1)
+    popularity = jnp.broadcast_to(batch.popularity[None, :], logits.shape)
+    mixture = weights[:, :1] * by_network + weights[:, -1:] * popularity
+    mixture = mixture.at[rows, batch.ids].add(weights[:, of_candidates] * batch.shares)
+    rule = jnp.asarray(components.counting_rule())[of_candidates]
+    counting = jnp.zeros_like(logits).at[rows, batch.ids].add(rule[None, :] * batch.shares)
+    scores = (mixture, logits, counting, popularity)
+    return jnp.stack([_rank_of(score, batch) for score in scores], axis=1)
+
+
+def _rank_of(scores: jax.Array, batch: RankBatch) -> jax.Array:
+    own = jnp.take_along_axis(scores, batch.targets[:, None], axis=1)
+    return jnp.sum((scores >= own) & batch.is_seen[None, :], axis=1) - 1
+
+
+def merge_and_rank(
+    graph: nnx.GraphDef[InterestNetwork],
+    components: Components,
+    params: Params,
+    vectors: jax.Array,
+    batch: RankBatch,
+) -> jax.Array:
+    """`rank` over parameters as a tree."""
+    return rank(nnx.merge(graph, params), vectors, batch, components)

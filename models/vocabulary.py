@@ -1,0 +1,234 @@
+"""String keys in a bounded pool of integer slots. Knows nothing of vectors."""
+
+import zlib
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import islice, pairwise, repeat
+from typing import NamedTuple
+
+import numpy as np
+
+from models.config import ModelConfig
+
+EVICT_RATIO = 1 / 64  # of the pool leaves at a time: finding the least recently used costs a pass over the pool
+
+
+class Resolved(NamedTuple):
+    """Where the keys of one call are, and who had to leave for them.
+
+    Attributes:
+        slots: `[keys]` int32, in the order asked for.
+        evicted: `[evicted]` int32, ascending slots whose former keys left; some may be among `slots` again.
+    """
+
+    slots: np.ndarray
+    evicted: np.ndarray
+
+
+class SlotTable:
+    """Keys to slots `first .. first + capacity - 1`; slot 0 always means "none".
+
+    New keys take never used slots in ascending order, then recycled ones. When there is no room, the keys that were not
+    resolved for longest leave in bulk. The same calls give the same slots.
+    """
+
+    def __init__(self, capacity: int, first: int = 1) -> None:
+        if capacity < 1 or first < 1:
+            raise ValueError(f"capacity={capacity}, first={first}: both must be at least 1; slot 0 means none")
+        self.capacity = capacity
+        self.first = first
+        self._slot_of: dict[str, int] = {}
+        self._keys: list[str] = []
+        self._free: deque[int] = deque()
+        self._last_used = np.zeros(capacity, np.int64)
+        self._tick = 1
+
+    def __len__(self) -> int:
+        return len(self._slot_of)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._slot_of
+
+    @property
+    def end(self) -> int:
+        """One past the highest slot ever given out."""
+        return self.first + len(self._keys)
+
+    def get(self, key: str) -> int:
+        """The slot of a key, 0 if it has none; does not count as use."""
+        return self._slot_of.get(key, 0)
+
+    def key_of(self, slot: int) -> str:
+        """The key in a slot; raises KeyError where there is none."""
+        at = slot - self.first
+        if not 0 <= at < len(self._keys) or self._slot_of.get(self._keys[at]) != slot:
+            raise KeyError(f"slot {slot} holds no key")
+        return self._keys[at]
+
+    def resolve(self, keys: Sequence[str]) -> Resolved:
+        """The slots of keys, admitting new ones; no key of this call is evicted by it."""
+        slots = np.fromiter(map(self._slot_of.get, keys, repeat(0)), np.int32, len(keys))
+        missing = np.flatnonzero(slots == 0).tolist()
+        start, self._tick = self._tick, self._tick + len(keys)
+        ticks = np.arange(start, self._tick)
+        self._last_used[slots[slots > 0] - self.first] = ticks[slots > 0]
+        if not missing:
+            return Resolved(slots, np.zeros(0, np.int32))
+        new = list(dict.fromkeys(keys[i] for i in missing))
+        evicted = self._make_room(len(new), start)
+        for key in new:
+            self._admit(key)
+        slots[missing] = [self._slot_of[keys[i]] for i in missing]
+        self._last_used[slots - self.first] = ticks
+        return Resolved(slots, evicted)
+
+    def remove(self, key: str) -> int:
+        """Take a key out; returns the slot that it leaves, 0 if it had none."""
+        slot = self._slot_of.pop(key, 0)
+        if slot:
+            self._free.append(slot)
+        return slot
+
+    def _admit(self, key: str) -> None:
+        if self._free:
+            slot = self._free.popleft()
+            self._keys[slot - self.first] = key
+        else:
+            slot = self.end
+            self._keys.append(key)
+        self._slot_of[key] = slot
+
+    def _make_room(self, num_new: int, start: int) -> np.ndarray:
+        lacking = num_new - (self.capacity - len(self._slot_of))
+        if lacking <= 0:
+            return np.zeros(0, np.int32)
+        is_free = np.zeros(self.capacity, bool)
+        is_free[np.fromiter(self._free, np.int64, len(self._free)) - self.first] = True
+        old = np.flatnonzero((self._last_used < start) & ~is_free)
+        if len(old) < lacking:
+            raise ValueError(
+                f"{num_new} new keys at once do not fit a pool of {self.capacity}; resolve fewer at a time"
+            )
+        num_evicted = min(len(old), max(lacking, int(self.capacity * EVICT_RATIO)))
+        oldest = np.argpartition(self._last_used[old], num_evicted - 1)[:num_evicted]
+        evicted = np.sort(old[oldest]).astype(np.int32) + np.int32(self.first)
+        for slot in evicted.tolist():
+            del self._slot_of[self._keys[slot - self.first]]
+        self._free.extend(evicted.tolist())
+        return evicted
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything, as flat arrays: keys as one blob of UTF-8 with offsets, uses, free slots."""
+        encoded = [key.encode() for key in self._keys]
+        return {
+            "blob": np.frombuffer(b"".join(encoded), np.uint8),
+            "offsets": np.cumsum([0, *map(len, encoded)], dtype=np.int64),
+            "last_used": self._last_used[: len(encoded)].copy(),
+            "free": np.array(self._free, np.int32),
+            "tick": np.array(self._tick, np.int64),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Become what `state` came from; the capacity may have grown since."""
+        offsets, blob = state["offsets"].tolist(), state["blob"].tobytes()
+        keys = [blob[start:end].decode() for start, end in pairwise(offsets)]
+        if len(keys) > self.capacity:
+            raise ValueError(f"{len(keys)} stored keys exceed the capacity of {self.capacity}")
+        self._keys, self._free = keys, deque(state["free"].tolist())
+        free = set(self._free)
+        self._slot_of = {key: slot for slot, key in enumerate(keys, self.first) if slot not in free}
+        self._last_used[:] = 0
+        self._last_used[: len(keys)] = state["last_used"]
+        self._tick = int(state["tick"])
+
+
+class ItemVocabulary:
+    """Item ids to item slots: 0 padding, then rows shared by hash, then one row for each admitted item.
+
+    An item is admitted at its `item_admission_count`-th occurrence; until then it uses a shared row. Occurrences of as
+    many items as there are slots are remembered; beyond, the first counted are forgotten.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        self._num_fallback = config.num_fallback_items
+        self._admission_count = config.item_admission_count
+        self._table = SlotTable(config.max_items, first=1 + config.num_fallback_items)
+        self._num_seen: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def first(self) -> int:
+        """The lowest slot that an item can have for itself."""
+        return self._table.first
+
+    @property
+    def end(self) -> int:
+        """One past the highest slot ever given out."""
+        return self._table.end
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that an array over all slots needs."""
+        return self._table.first + self._table.capacity
+
+    def is_target(self, slots: np.ndarray) -> np.ndarray:
+        """Whether each slot is an item's own, so that it can be predicted: bool, the shape of `slots`."""
+        return slots >= self._table.first
+
+    def get(self, item_id: str) -> int:
+        """The item's own slot, 0 if it has none; does not count as an occurrence."""
+        return self._table.get(item_id)
+
+    def key_of(self, slot: int) -> str:
+        """The item in a slot; raises KeyError where there is none."""
+        return self._table.key_of(slot)
+
+    def resolve(self, item_ids: Sequence[str]) -> Resolved:
+        """The slot of each occurrence, in order."""
+        if self._admission_count <= 1:
+            return self._table.resolve(item_ids)
+        is_admitted = np.fromiter(self._admissions(item_ids), bool, len(item_ids))
+        own = self._table.resolve([item_ids[i] for i in np.flatnonzero(is_admitted).tolist()])
+        slots = np.zeros(len(item_ids), np.int32)
+        slots[is_admitted] = own.slots
+        slots[~is_admitted] = [self._fallback(item_ids[i]) for i in np.flatnonzero(~is_admitted).tolist()]
+        self._forget_candidates()
+        return Resolved(slots, own.evicted)
+
+    def _admissions(self, item_ids: Sequence[str]) -> list[bool]:
+        admitted = []
+        for item_id in item_ids:
+            if item_id not in self._table:
+                self._num_seen[item_id] = self._num_seen.get(item_id, 0) + 1
+            admitted.append(item_id in self._table or self._num_seen[item_id] >= self._admission_count)
+        return admitted
+
+    def _fallback(self, item_id: str) -> int:
+        return 1 + zlib.crc32(item_id.encode()) % self._num_fallback
+
+    def _forget_candidates(self) -> None:
+        done = [key for key, count in self._num_seen.items() if count >= self._admission_count]
+        surplus = len(self._num_seen) - len(done) - self._table.capacity
+        for key in done:
+            del self._num_seen[key]
+        for key in list(islice(self._num_seen, max(surplus, 0))):
+            del self._num_seen[key]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything, as flat arrays."""
+        encoded = [key.encode() for key in self._num_seen]
+        candidates: dict[str, np.ndarray] = {
+            "candidates_blob": np.frombuffer(b"".join(encoded), np.uint8),
+            "candidates_offsets": np.cumsum([0, *map(len, encoded)], dtype=np.int64),
+            "candidates_count": np.fromiter(self._num_seen.values(), np.int32, len(encoded)),
+        }
+        return {**self._table.state(), **candidates}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Become what `state` came from."""
+        self._table.restore(state)
+        offsets, blob = state["candidates_offsets"].tolist(), state["candidates_blob"].tobytes()
+        keys = [blob[start:end].decode() for start, end in pairwise(offsets)]
+        self._num_seen = dict(zip(keys, state["candidates_count"].tolist(), strict=True))
