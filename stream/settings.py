@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     dead_letters_topic: str = Field("interest-dead-letters", description="Records that could not be used.")
     partitions: PositiveInt = Field(4, description="Partitions of every topic but the dead letters, which have one.")
     replication_factor: PositiveInt = Field(1, description="Replicas of every topic; 3 in production.")
+    topic_check: bool = Field(
+        True, description="Refuse to start while the topics are not as `topics create` makes them."
+    )
     session_timeout_s: Annotated[float, Field(ge=1)] = Field(
         10.0, description="Seconds without a heartbeat after which the broker gives the partitions away."
     )

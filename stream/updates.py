@@ -55,7 +55,7 @@ class ItemVector(msgspec.Struct):
 class EncodedRecord(msgspec.Struct, frozen=True, gc=False):
     """Key, value and headers of a record that is ready to be sent."""
 
-    key: bytes
+    key: bytes | None
     value: bytes | None
     headers: Headers = ()
 
@@ -67,7 +67,7 @@ _decode_item_json = msgspec.json.Decoder(ItemVector).decode
 
 def rounded(vectors: np.ndarray) -> list[list[float]]:
     """`[n, dim]` float32 as lists of short decimals."""
-    return np.round(vectors.astype(np.float64), JSON_DECIMALS).tolist()  # type: ignore[no-any-return]
+    return np.round(vectors.astype(np.float64), JSON_DECIMALS).tolist()
 
 
 def encode_update(update: InterestUpdate) -> EncodedRecord:
@@ -152,7 +152,7 @@ def _number(headers: dict[str, bytes], name: str) -> int:
 
 
 def _floats(value: bytes) -> list[float]:
-    return np.frombuffer(value, "<f4").tolist()  # type: ignore[no-any-return]
+    return np.frombuffer(value, "<f4").tolist()
 
 
 def _decoded(decode: Callable[[bytes], T], value: bytes) -> T:

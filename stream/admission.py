@@ -1,0 +1,116 @@
+"""Which events count: duplicates, lateness, future. Pure; the log alone decides, never the clock or the batching."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from models.features import KINDS
+from stream.errors import EventError
+from stream.events import Event
+from stream.rounds import rounds
+from stream.user_rows import Array, UserRows
+
+REMEMBERED_IDS = 64  # event ids kept for each user that sends them; 512 bytes
+NO_ID = 0
+
+
+class Verdict(IntEnum):
+    """What becomes of a decoded event."""
+
+    ADMITTED = 0
+    DUPLICATE = 1
+    LATE = 2
+
+
+@dataclass(frozen=True)
+class AdmissionPolicy:
+    """Attributes:
+    allowed_lateness_ms: how much older than the user's newest event of the same kind an event may be.
+    max_future_ms: how far ahead of its record's timestamp an event time may be.
+    """
+
+    allowed_lateness_ms: int
+    max_future_ms: int
+
+
+def refuse_future(event: Event, recorded_ms: int, policy: AdmissionPolicy) -> None:
+    """Raise for an event that claims to happen after it was recorded.
+
+    Args:
+        event: any event.
+        recorded_ms: the record's timestamp, epoch milliseconds; by `topics create` it is the broker's clock.
+        policy: allows for clocks that disagree.
+
+    Raises:
+        EventError: reason `in_future`.
+    """
+    ahead_ms = event.time_ms - recorded_ms
+    if ahead_ms > policy.max_future_ms:
+        raise EventError("in_future", f"expected at most {policy.max_future_ms} ms ahead of the record, got {ahead_ms}")
+
+
+class AdmissionState:
+    """What must be remembered of each user to judge the next event: a row a user.
+
+    Lateness is measured within one kind, since the events of a user and kind come in log order whatever the topics'
+    relative speed; so the same log gives the same verdicts however it is consumed.
+    """
+
+    def __init__(self) -> None:
+        self.rows = UserRows(
+            {
+                "newest_ms": (np.int64, (len(KINDS),)),
+                "ids": (np.uint64, (REMEMBERED_IDS,)),
+                "num_ids": (np.int64, ()),
+            }
+        )
+
+    def judge(
+        self,
+        users: Array,
+        kinds: Array,
+        times_ms: Array,
+        event_ids: Array,
+        policy: AdmissionPolicy,
+    ) -> Array:
+        """Judge events in the order of their arrival, and remember them.
+
+        Args:
+            users: `[n]` rows.
+            kinds: `[n]` int8.
+            times_ms: `[n]` int64 event times.
+            event_ids: `[n]` uint64 hashes of event ids, `NO_ID` where there is none.
+            policy: how late is too late.
+
+        Returns:
+            `[n]` uint8 of `Verdict`.
+        """
+        is_duplicate = self._duplicates(users, event_ids)
+        is_late = np.zeros(len(users), bool)
+        fresh = np.flatnonzero(~is_duplicate)
+        is_late[fresh] = self._late(users[fresh], kinds[fresh], times_ms[fresh], policy.allowed_lateness_ms)
+        return np.select([is_duplicate, is_late], [Verdict.DUPLICATE, Verdict.LATE], Verdict.ADMITTED).astype(np.uint8)
+
+    def _duplicates(self, users: Array, event_ids: Array) -> Array:
+        ids, num_ids = self.rows["ids"], self.rows["num_ids"]
+        is_duplicate = np.zeros(len(users), bool)
+        with_id = np.flatnonzero(event_ids != NO_ID)
+        for group in rounds(users[with_id]):
+            at = with_id[group]
+            is_known = (ids[users[at]] == event_ids[at, None]).any(1)
+            is_duplicate[at] = is_known
+            new = at[~is_known]
+            ids[users[new], num_ids[users[new]] % REMEMBERED_IDS] = event_ids[new]
+            num_ids[users[new]] += 1
+        return is_duplicate
+
+    def _late(self, users: Array, kinds: Array, times_ms: Array, allowed_ms: int) -> Array:
+        newest_ms = self.rows["newest_ms"]
+        is_late = np.zeros(len(users), bool)
+        for group in rounds(users.astype(np.int64) * len(KINDS) + kinds):
+            user, kind, time_ms = users[group], kinds[group], times_ms[group]
+            newest = newest_ms[user, kind]
+            is_late[group] = time_ms < newest - allowed_ms
+            newest_ms[user, kind] = np.maximum(newest, time_ms)
+        return is_late

@@ -1,0 +1,90 @@
+"""The three agents: a partition's records become a chunk of events and dead letters in the intake."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import faust
+import numpy as np
+import xxhash
+from faust.types import TP, StreamT
+
+from stream.admission import AdmissionPolicy, refuse_future
+from stream.dead_letters import SourceRecord, dead_letter
+from stream.errors import EventError
+from stream.events import decode_event
+from stream.intake import Chunk, Intake
+from stream.positions import Drop, Positions, SeekTo
+
+CHUNK_RECORDS = 256  # decoded in about 0.3 ms, so that the event loop stays responsive
+
+
+class Record(SourceRecord, Protocol):
+    """What is read of a consumed record."""
+
+    timestamp: int
+
+
+class BatchAgents:
+    """What the agents share: where records arrive, are judged, decoded and queued.
+
+    Args:
+        app: asked for the assignment, and to seek.
+        intake: gets the chunks.
+        positions: judges continuity.
+        policy: refuses events from the future.
+    """
+
+    def __init__(self, app: faust.App, intake: Intake, positions: Positions, policy: AdmissionPolicy) -> None:
+        self._app = app
+        self._intake = intake
+        self._positions = positions
+        self._policy = policy
+
+    def register(self, topic: str, kind: int) -> None:
+        """Give the app an agent that reads `topic`, whose events are of `kind`."""
+        channel = self._app.topic(topic, key_serializer="raw", value_serializer="raw", value_type=bytes)
+
+        async def agent(stream: StreamT[Any]) -> None:
+            async for event in stream.events():
+                await self._take(event.message.tp, kind, event.value)
+
+        self._app.agent(channel, name=topic)(agent)
+
+    async def _take(self, tp: TP, kind: int, records: Sequence[Any]) -> None:
+        if tp not in self._app.consumer.assignment():
+            return
+        verdict = self._positions.arrive(tp, range(records[0].offset, records[-1].offset + 1))
+        if isinstance(verdict, SeekTo):
+            await self._app.consumer.seek(tp, verdict.offset)
+        if isinstance(verdict, SeekTo | Drop):
+            return
+        expected = records[0].offset + verdict.num_known
+        fresh = [record for record in records if record.offset >= expected]
+        for start in range(0, len(fresh), CHUNK_RECORDS):
+            chunk = decode_chunk(tp, kind, fresh[start : start + CHUNK_RECORDS], self._policy, int(time.time() * 1000))
+            if not await self._intake.put(chunk):
+                return
+
+
+def decode_chunk(tp: TP, kind: int, records: Sequence[Record], policy: AdmissionPolicy, now_ms: int) -> Chunk:
+    """The events of a run of records, and dead letters for those that cannot be used.
+
+    Args:
+        tp: where they come from.
+        kind: of the events, an index into `KINDS`.
+        records: consecutive, at least one.
+        policy: refuses events from the future.
+        now_ms: written on dead letters.
+    """
+    events, hashes, dead_letters = [], [], []
+    for record in records:
+        try:
+            event = decode_event(kind, record.key, record.value)
+            refuse_future(event, record.timestamp, policy)
+        except EventError as error:
+            dead_letters.append(dead_letter(record, error, now_ms))
+            continue
+        events.append(event)
+        hashes.append(xxhash.xxh3_64_intdigest(record.value or b""))
+    return Chunk(tp, kind, records[-1].offset + 1, len(records), events, np.array(hashes, np.uint64), dead_letters)

@@ -1,0 +1,60 @@
+"""`interest-stream worker`: the Faust worker in this process."""
+
+import asyncio
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from stream.cli.options import as_json, with_settings
+from stream.settings import Settings
+
+if TYPE_CHECKING:
+    from stream.app import InterestApp
+
+STATUS_EVERY_S = 1.0
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@click.command(epilog="Example:  interest-stream worker --broker localhost:9092 --checkpoint-dir checkpoints/data")
+@with_settings("broker", "app_id", "topic_prefix", "checkpoint_dir", "log_level", every=True)
+@as_json
+def worker(settings: Settings, as_json: bool) -> None:
+    """Consume events, learn from them and emit interest vectors, until SIGTERM or Ctrl-C.
+
+    Every setting is a flag (--window-size 20); `interest-stream settings` lists them.
+    """
+    _set_up_logging(settings.log_level.upper())
+    import faust  # noqa: PLC0415  (with jax two seconds of imports, which `--help` need not wait for)
+
+    from stream.app import build_app  # noqa: PLC0415
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    app = build_app(settings)
+    loop.run_until_complete(app.prepare())
+    reporting = loop.create_task(_report(app)) if as_json else None
+    try:
+        faust.Worker(app, loop=loop, quiet=True, stdout=sys.stderr, override_logging=False).execute_from_commandline()
+    finally:
+        if reporting is not None:
+            _print_status(app)
+
+
+def _set_up_logging(level: str) -> None:
+    """Our own lines at `level` on stderr; of libraries only warnings, unless everything is asked for."""
+    logging.basicConfig(level=level if level in ("DEBUG", "ERROR") else "WARNING", stream=sys.stderr, format=LOG_FORMAT)
+    logging.getLogger("stream").setLevel(level)
+
+
+async def _report(app: "InterestApp") -> None:
+    """Print a status line every `STATUS_EVERY_S`."""
+    while True:
+        _print_status(app)
+        await asyncio.sleep(STATUS_EVERY_S)
+
+
+def _print_status(app: "InterestApp") -> None:
+    click.echo(msgspec.json.encode(app.status()))

@@ -1,0 +1,38 @@
+"""Records that cannot be used, kept with the reason. Pure."""
+
+from typing import Protocol
+
+from stream.errors import EventError
+from stream.updates import EncodedRecord
+
+MAX_KEPT_BYTES = 900_000  # a broker takes records up to 1 MiB; the headers need room too
+
+
+class SourceRecord(Protocol):
+    """What is read of a Kafka record."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+def dead_letter(record: SourceRecord, error: EventError, failed_at_ms: int) -> EncodedRecord:
+    """The original key and value; headers say what was wrong, where it came from and when it failed.
+
+    A value over `MAX_KEPT_BYTES` is cut, and the header `value.cut_from_bytes` says how long it was.
+    """
+    headers = [
+        ("error.reason", error.reason.encode()),
+        ("error.detail", error.detail.encode(errors="replace")),
+        ("source.topic", record.topic.encode()),
+        ("source.partition", str(record.partition).encode()),
+        ("source.offset", str(record.offset).encode()),
+        ("failed_at_ms", str(failed_at_ms).encode()),
+    ]
+    value = record.value
+    if value is not None and len(value) > MAX_KEPT_BYTES:
+        headers.append(("value.cut_from_bytes", str(len(value)).encode()))
+        value = value[:MAX_KEPT_BYTES]
+    return EncodedRecord(record.key, value, headers)

@@ -1,0 +1,191 @@
+"""The loop of a worker: micro-batches first, learning in between, item vectors and checkpoints by the clock."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import ParamSpec, Protocol, TypeVar
+
+from faust.types import TP
+
+from checkpoints.manifest import Manifest
+from checkpoints.store import CheckpointStore
+from stream.engine import Engine, next_offsets
+from stream.intake import Intake
+from stream.publisher import Publisher
+from stream.user_rows import Array
+
+MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
+IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class OffsetCommitter(Protocol):
+    """What is needed of the consumer."""
+
+    async def commit_exactly(self, next_offset_of: Mapping[TP, int]) -> bool:
+        """Commit next offsets."""
+
+
+@dataclass(frozen=True)
+class FlowPolicy:
+    """The flow's slice of the settings.
+
+    Attributes:
+        micro_batch_size: records of one micro-batch at the most.
+        learn_batch_size: examples of one learning step.
+        replay_ratio: replayed batches for every learned one, while nothing waits.
+        learn_after_s: age at which fewer examples than a batch are learned.
+        item_vector_interval_s: between two looks at what moved.
+        checkpoint_interval_s: between two checkpoints.
+        updates_topic: full name.
+        item_vectors_topic: full name.
+        dead_letters_topic: full name.
+    """
+
+    micro_batch_size: int
+    learn_batch_size: int
+    replay_ratio: int
+    learn_after_s: float
+    item_vector_interval_s: float
+    checkpoint_interval_s: float
+    updates_topic: str
+    item_vectors_topic: str
+    dead_letters_topic: str
+
+
+class Flow:
+    """Moves events from the intake through the engine to the publisher.
+
+    Args:
+        policy: sizes and intervals.
+        engine: called on the one model thread only, so that the event loop never waits for jax.
+        intake: where events come from.
+        publisher: where records go.
+        store: where checkpoints go.
+    """
+
+    def __init__(
+        self, policy: FlowPolicy, engine: Engine, intake: Intake, publisher: Publisher, store: CheckpointStore
+    ) -> None:
+        self._policy = policy
+        self._engine = engine
+        self._intake = intake
+        self._publisher = publisher
+        self._store = store
+        self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._committer: OffsetCommitter | None = None
+        self._saving: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._replays_due = 0
+        self._oldest_pending_at: float | None = None
+        self._item_vectors_due_at = 0.0
+        self._checkpoint_due_at = 0.0
+        self.num_updates = 0
+
+    async def on_model_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run something that touches the engine."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._model_thread, lambda: function(*args, **kwargs))
+
+    async def run(self, committer: OffsetCommitter) -> None:
+        """Go on until `finish` is called.
+
+        Args:
+            committer: is told the next offsets of every checkpoint that is complete.
+        """
+        self._committer = committer
+        self._checkpoint_due_at = self._now() + self._policy.checkpoint_interval_s
+        while not self._stopping:
+            if self._intake.num_records and not self._must_learn():
+                await self._micro_batch()
+            elif not await self._learn():
+                await self._intake.wait(self._wait_s())
+            await self._by_the_clock()
+
+    async def finish(self, running: "asyncio.Task[None]") -> None:
+        """End `run` after the micro-batch it is in, save what it did and commit."""
+        self._stopping = True
+        self._intake.wake()
+        await running
+        if self._saving is not None:
+            await self._saving
+        await self._save(*await self._snapshot())
+
+    def close(self) -> None:
+        """End the model thread."""
+        self._model_thread.shutdown(wait=True)
+
+    async def _micro_batch(self) -> None:
+        chunks = self._intake.take(self._policy.micro_batch_size)
+        outcome = await self.on_model_thread(self._engine.process, chunks)
+        self.num_updates += outcome.num_updates
+        await self._publisher.send(self._policy.updates_topic, outcome.updates)
+        await self._publisher.send(self._policy.dead_letters_topic, {0: outcome.dead_letters})
+        if self._oldest_pending_at is None and self._engine.learner.num_pending:
+            self._oldest_pending_at = self._now()
+
+    def _must_learn(self) -> bool:
+        return self._engine.learner.num_pending >= MAX_PENDING_BATCHES * self._policy.learn_batch_size
+
+    async def _learn(self) -> bool:
+        """Learn one batch if it is time to; False if there was nothing to do."""
+        if self._batch_is_due():
+            await self.on_model_thread(self._engine.learn_batch)
+            self._oldest_pending_at = self._now() if self._engine.learner.num_pending else None
+            self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
+        elif self._replays_due:
+            self._replays_due -= 1
+            await self.on_model_thread(self._engine.replay_batch)
+        else:
+            return False
+        return True
+
+    def _batch_is_due(self) -> bool:
+        num_pending = self._engine.learner.num_pending
+        is_old = (
+            self._oldest_pending_at is not None and self._now() - self._oldest_pending_at >= self._policy.learn_after_s
+        )
+        return num_pending >= self._policy.learn_batch_size or (num_pending > 0 and is_old)
+
+    def _wait_s(self) -> float:
+        """How long there is nothing to do if no event comes."""
+        dues = [self._item_vectors_due_at, self._checkpoint_due_at]
+        if self._oldest_pending_at is not None:
+            dues.append(self._oldest_pending_at + self._policy.learn_after_s)
+        return min(IDLE_WAIT_S, max(0.0, min(dues) - self._now()))
+
+    async def _by_the_clock(self) -> None:
+        now = self._now()
+        if now >= self._item_vectors_due_at:
+            self._item_vectors_due_at = now + self._policy.item_vector_interval_s
+            records = await self.on_model_thread(self._engine.moved_item_vectors)
+            await self._publisher.send(self._policy.item_vectors_topic, records)
+        if self._saving is not None and self._saving.done():
+            self._saving = self._saving.result()
+        if now >= self._checkpoint_due_at and self._saving is None:
+            self._checkpoint_due_at = now + self._policy.checkpoint_interval_s
+            self._saving = asyncio.create_task(self._save(*await self._snapshot()), name="checkpoint")
+
+    async def _snapshot(self) -> tuple[dict[str, Array], Manifest]:
+        """The state at this micro-batch boundary, all outputs up to it being acknowledged."""
+        await self._publisher.flush()
+        return await self.on_model_thread(self._engine.snapshot)
+
+    async def _save(self, state: dict[str, Array], manifest: Manifest) -> None:
+        """Write a checkpoint, then commit its offsets; if the disk refuses, go on with the last good one."""
+        try:
+            number = await asyncio.to_thread(self._store.save, state, manifest)
+        except (OSError, ValueError) as error:
+            logger.error("checkpoint not written, nothing committed, the last good one stays: %s", error)
+            return
+        logger.info("checkpoint %d: model step %d", number, manifest.model_step)
+        if self._committer is not None:
+            await self._committer.commit_exactly(next_offsets(manifest))
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

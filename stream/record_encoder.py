@@ -1,0 +1,67 @@
+"""Many interest updates or item vectors at once, as records in the format that the settings ask for. Pure."""
+
+from collections.abc import Sequence
+
+from stream.interests import Interests
+from stream.updates import (
+    SCHEMA_VERSION,
+    EncodedRecord,
+    InterestUpdate,
+    ItemVector,
+    UpdateFormat,
+    encode_item_vector,
+    encode_item_vector_binary,
+    encode_update,
+    encode_update_binary,
+    rounded,
+)
+from stream.user_rows import Array
+
+
+class RecordEncoder:
+    """Encodes whole micro-batches."""
+
+    def __init__(self, update_format: UpdateFormat) -> None:
+        self._is_binary = update_format == "binary"
+
+    def updates(
+        self,
+        *,
+        user_ids: Sequence[str] | Array,
+        version: int,
+        times_ms: Array,
+        model_step: int,
+        interests: Interests,
+        num_events: Array,
+    ) -> list[EncodedRecord]:
+        """A record for each of `[n]` users, in order; all of them have the same `version` and `model_step`."""
+        short_term, long_term = self._lists(interests.short_term), self._lists(interests.long_term)
+        columns = zip(
+            user_ids,
+            times_ms.tolist(),
+            short_term,
+            long_term,
+            interests.drift.tolist(),
+            num_events.tolist(),
+            strict=True,
+        )
+        updates = [
+            InterestUpdate(SCHEMA_VERSION, user_id, version, time_ms, model_step, short, long, round(drift, 6), count)
+            for user_id, time_ms, short, long, drift, count in columns
+        ]
+        if not self._is_binary:
+            return [encode_update(update) for update in updates]
+        vectors = zip(updates, interests.short_term, interests.long_term, strict=True)
+        return [encode_update_binary(update, short, long) for update, short, long in vectors]
+
+    def item_vectors(self, item_ids: Sequence[str], model_step: int, vectors: Array) -> list[EncodedRecord]:
+        """A record for each of `[n]` items; `vectors`: `[n, dim]` float32."""
+        lists = self._lists(vectors)
+        items = [ItemVector(SCHEMA_VERSION, item_id, model_step, v) for item_id, v in zip(item_ids, lists, strict=True)]
+        if not self._is_binary:
+            return [encode_item_vector(item) for item in items]
+        return [encode_item_vector_binary(item, vector) for item, vector in zip(items, vectors, strict=True)]
+
+    def _lists(self, vectors: Array) -> list[list[float]]:
+        """Decimals for JSON; nothing for binary, which takes the arrays."""
+        return [[] for _ in vectors] if self._is_binary else rounded(vectors)

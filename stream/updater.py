@@ -1,0 +1,191 @@
+"""The flow of one micro-batch, in order: judge, resolve, window, encode, emit. Runs on the model thread only.
+
+It talks to the learner through two seams: where examples go (`Learner.add`), and where the model comes from
+(`Learner.encode`, `item_vectors`).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from faust.types import TP
+
+from models.features import Examples, WindowBatch
+from models.learner import OnlineLearner
+from models.vocabulary import SlotTable
+from stream.admission import AdmissionPolicy, AdmissionState, Verdict
+from stream.columns import EventColumns
+from stream.intake import Chunk
+from stream.interests import EmissionPolicy, InterestState
+from stream.ledger import TopicLedger, hash_sum
+from stream.record_encoder import RecordEncoder
+from stream.rounds import rounds
+from stream.updates import EncodedRecord
+from stream.user_rows import Array, UserRows
+from stream.windows import Windows
+
+
+@dataclass(frozen=True)
+class UpdaterPolicy:
+    """The updater's slice of the settings."""
+
+    window_size: int
+    encoder_window: int
+    max_users: int
+    admission: AdmissionPolicy
+    emission: EmissionPolicy
+
+
+@dataclass
+class Outcome:
+    """What one micro-batch sends.
+
+    Attributes:
+        updates: interest updates by partition, in order.
+        dead_letters: records that could not be used.
+    """
+
+    updates: dict[int, list[EncodedRecord]] = field(default_factory=lambda: defaultdict(list))
+    dead_letters: list[EncodedRecord] = field(default_factory=list)
+
+    @property
+    def num_updates(self) -> int:
+        """Updates of all partitions together."""
+        return sum(len(records) for records in self.updates.values())
+
+
+class Updater:
+    """The state of all users, and what a micro-batch does to it.
+
+    Args:
+        policy: sizes and thresholds.
+        learner: shared with the flow, which lets it learn between micro-batches.
+        encoder: makes the records.
+        first_version: versions of this process start above it.
+
+    Attributes:
+        ledger: what became of every record, by topic.
+        next_offsets: one past the last record that this state contains, by partition.
+    """
+
+    def __init__(
+        self, policy: UpdaterPolicy, learner: OnlineLearner, encoder: RecordEncoder, first_version: int
+    ) -> None:
+        self._policy = policy
+        self._learner = learner
+        self._encoder = encoder
+        self._version = first_version
+        self._users = SlotTable(policy.max_users)
+        self._windows = Windows(policy.window_size)
+        self._admission = AdmissionState()
+        self._interests = InterestState(learner.config.dim)
+        self.ledger: dict[str, TopicLedger] = {}
+        self.next_offsets: dict[TP, int] = {}
+
+    def process(self, chunks: Sequence[Chunk]) -> Outcome:
+        """Let the records of `chunks` change the state; returns what is to be sent."""
+        outcome = Outcome(dead_letters=[letter for chunk in chunks for letter in chunk.dead_letters])
+        arrived = EventColumns.of_chunks(chunks)
+        users = self._resolve_users(arrived)
+        verdicts = self._admission.judge(
+            users, arrived.kinds, arrived.times_ms, arrived.event_ids, self._policy.admission
+        )
+        self._enter_in_ledger(chunks, arrived, verdicts)
+        admitted = np.flatnonzero(verdicts == Verdict.ADMITTED)
+        in_order = admitted[arrived.take(admitted).in_event_time_order()]
+        if len(in_order):
+            self._apply(arrived.take(in_order), users[in_order], outcome)
+        return outcome
+
+    def state(self) -> dict[str, Array]:
+        """Copies of all arrays, by `part/name`."""
+        num_rows = self._users.end
+        parts = {name: rows.state(num_rows) for name, rows in self._user_rows.items()}
+        parts["users"] = self._users.state()
+        return {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Put back what `state` gave; the ledger and the next offsets are the caller's."""
+        parts: dict[str, dict[str, Array]] = defaultdict(dict)
+        for path, array in state.items():
+            part, name = path.split("/", 1)
+            parts[part][name] = array
+        self._users.restore(parts["users"])
+        for name, rows in self._user_rows.items():
+            rows.restore(parts[name])
+
+    @property
+    def _user_rows(self) -> dict[str, UserRows]:
+        return {"windows": self._windows.rows, "admission": self._admission.rows, "interests": self._interests.rows}
+
+    def _resolve_users(self, events: EventColumns) -> Array:
+        resolved = self._users.resolve(events.user_ids.tolist())
+        for rows in self._user_rows.values():
+            rows.grow(self._users.end)
+            rows.forget(resolved.evicted)
+        return resolved.slots
+
+    def _resolve_subjects(self, events: EventColumns) -> Array:
+        """`[n]` int32: item slots, and query slots negated."""
+        is_search = events.is_search
+        items = self._learner.resolve_items(events.subjects[~is_search].tolist())
+        queries = self._learner.resolve_queries(events.subjects[is_search].tolist())
+        self._windows.forget_slots(np.concatenate([items.evicted, -queries.evicted]))
+        slots = np.empty(len(events), np.int32)
+        slots[~is_search], slots[is_search] = items.slots, -queries.slots
+        return slots
+
+    def _enter_in_ledger(self, chunks: Sequence[Chunk], events: EventColumns, verdicts: Array) -> None:
+        starts = np.cumsum([0, *(len(chunk.events) for chunk in chunks)])
+        for chunk, start, stop in zip(chunks, starts, starts[1:], strict=False):
+            of_chunk = verdicts[start:stop]
+            counts = np.bincount(of_chunk, minlength=len(Verdict))
+            entry = TopicLedger(
+                records=chunk.num_records,
+                admitted=int(counts[Verdict.ADMITTED]),
+                refused=len(chunk.dead_letters),
+                duplicates=int(counts[Verdict.DUPLICATE]),
+                late=int(counts[Verdict.LATE]),
+                hash_sum=hash_sum(events.hashes[start:stop][of_chunk == Verdict.ADMITTED]),
+            )
+            self.ledger[chunk.tp.topic] = self.ledger.get(chunk.tp.topic, TopicLedger()).plus(entry)
+            self.next_offsets[chunk.tp] = chunk.next_offset
+
+    def _apply(self, events: EventColumns, users: Array, outcome: Outcome) -> None:
+        """Window, examples and updates of admitted events in event-time order."""
+        slots = self._resolve_subjects(events)
+        before = self._push(events, users, slots)
+        is_target = ~events.is_search & self._learner.items.is_target(slots)
+        self._learner.add(Examples(before.take(is_target), slots[is_target], events.kinds[is_target]))
+        self._emit(events, users, outcome)
+
+    def _push(self, events: EventColumns, users: Array, slots: Array) -> WindowBatch:
+        """Push all events; returns each one's window before it."""
+        before = WindowBatch.empty(len(events), self._policy.encoder_window)
+        for group in rounds(users):
+            later = self._windows.push(
+                users[group], slots[group], events.kinds[group], events.times_ms[group], events.values[group]
+            )
+            before.put(group, self._windows.before(users[group], later, self._policy.encoder_window))
+        return before
+
+    def _emit(self, events: EventColumns, users: Array, outcome: Outcome) -> None:
+        """One update for each user that has changed, to the partition its last event came from."""
+        self._version += 1
+        changed, from_end = np.unique(users[::-1], return_index=True)
+        last = len(users) - 1 - from_end
+        vectors = self._learner.encode(self._windows.newest(changed, self._policy.encoder_window))
+        times_ms = self._windows.newest_ms(changed)
+        interests = self._interests.advance(changed, vectors, times_ms, self._policy.emission)
+        emit = np.flatnonzero(interests.should_emit)
+        records = self._encoder.updates(
+            user_ids=events.user_ids[last[emit]],
+            version=self._version,
+            times_ms=times_ms[emit],
+            model_step=self._learner.model_step,
+            interests=interests.take(emit),
+            num_events=self._windows.num_events(changed[emit]),
+        )
+        for partition, record in zip(events.partitions[last[emit]].tolist(), records, strict=True):
+            outcome.updates[partition].append(record)
