@@ -1,0 +1,53 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.rounds import rounds
+from stream.windows import Windows
+
+SIZE, USERS = 5, 3
+
+events = st.lists(st.tuples(st.integers(0, USERS - 1), st.integers(0, 2), st.integers(0, 20)), max_size=40)
+
+
+def pushed(log: list[tuple[int, int, int]], order: list[int], batch: int) -> Windows:
+    """Windows after the events of `log` in `order`, `batch` at a time; an event's slot is its place in the log."""
+    windows = Windows(SIZE)
+    for start in range(0, len(order), batch):
+        at = order[start : start + batch]
+        users = np.array([log[i][0] for i in at])
+        for group in rounds(users):
+            part = [at[g] for g in group]
+            windows.push(
+                users[group],
+                np.array([i + 1 for i in part], np.int32),
+                np.array([log[i][1] for i in part], np.int8),
+                np.array([log[i][2] for i in part], np.int64),
+                np.zeros(len(part), np.float16),
+            )
+    return windows
+
+
+def folded(log: list[tuple[int, int, int]], user: int) -> list[int]:
+    """The window by definition: sort, keep the newest."""
+    of_user = sorted((time, kind, i) for i, (who, kind, time) in enumerate(log) if who == user)
+    slots = [i + 1 for _, _, i in of_user][-SIZE:]
+    return [0] * (SIZE - len(slots)) + slots
+
+
+@given(events, st.integers(1, 7), st.randoms(use_true_random=False))
+def test_any_interleaving_and_batching_gives_each_user_the_sorted_newest_events(log, batch, random):
+    by_source: dict[tuple[int, int], list[int]] = {}
+    for i, (user, kind, _) in enumerate(log):
+        by_source.setdefault((user, kind), []).append(i)
+    order = []
+    while by_source:  # each source in its own order, sources mixed at random
+        source = random.choice(sorted(by_source))
+        order.append(by_source[source].pop(0))
+        if not by_source[source]:
+            del by_source[source]
+
+    windows = pushed(log, order, batch)
+
+    for user in range(USERS):
+        assert windows.newest(np.array([user]), SIZE).slots[0].tolist() == folded(log, user)

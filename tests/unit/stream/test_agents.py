@@ -1,0 +1,49 @@
+from faust.types import TP
+
+from models.features import CLICK
+from stream.agents import decode_chunk
+from stream.dead_letters import MAX_KEPT_BYTES
+from stream.events import encode_event
+from tests.support.builders import A_POLICY, NOW_MS, ARecord, a_click
+
+TP0 = TP("clicks", 0)
+
+
+def a_good_record(offset: int, time_ms: int = NOW_MS) -> ARecord:
+    key, value = encode_event(a_click(time_ms=time_ms))
+    return ARecord(value, key, offset=offset)
+
+
+def decoded(*records: ARecord):
+    return decode_chunk(TP0, CLICK, records, A_POLICY, NOW_MS + 1)
+
+
+def test_a_record_that_cannot_be_used_does_not_stop_the_next():
+    chunk = decoded(a_good_record(4), ARecord(b"{", offset=5), a_good_record(7))
+
+    assert (len(chunk.events), len(chunk.hashes), len(chunk.dead_letters)) == (2, 2, 1)
+    assert (chunk.num_records, chunk.next_offset) == (3, 8)
+
+
+def test_a_dead_letter_says_what_was_wrong_and_where_it_came_from():
+    (letter,) = decoded(ARecord(b"{", offset=5)).dead_letters
+
+    headers = dict(letter.headers)
+    assert (letter.key, letter.value) == (b"u1", b"{")
+    assert headers["error.reason"] == b"not_json"
+    assert headers["error.detail"]
+    assert (headers["source.topic"], headers["source.partition"], headers["source.offset"]) == (b"clicks", b"0", b"5")
+    assert headers["failed_at_ms"] == str(NOW_MS + 1).encode()
+
+
+def test_an_event_from_the_future_is_a_dead_letter():
+    (letter,) = decoded(a_good_record(1, time_ms=NOW_MS + A_POLICY.max_future_ms + 1)).dead_letters
+
+    assert dict(letter.headers)["error.reason"] == b"in_future"
+
+
+def test_a_value_too_long_for_a_broker_is_cut_and_says_so():
+    (letter,) = decoded(ARecord(b"x" * 1_000_000)).dead_letters
+
+    assert len(letter.value) == MAX_KEPT_BYTES
+    assert dict(letter.headers)["value.cut_from_bytes"] == b"1000000"

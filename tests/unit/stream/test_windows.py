@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from models.features import CLICK, SEARCH, gap_buckets
+from stream.windows import FORGOTTEN_SLOT, Windows
+from tests.support.builders import column
+
+SIZE = 4
+
+
+def windows_with(*slots_at: tuple[int, int], kind: int = CLICK) -> Windows:
+    """Windows whose user 0 had events `(slot, time_ms)`, pushed in this order."""
+    windows = Windows(SIZE)
+    for slot, time_ms in slots_at:
+        push(windows, slot, time_ms, kind)
+    return windows
+
+
+def push(windows: Windows, slot: int, time_ms: int, kind: int = CLICK, user: int = 0) -> int:
+    later = windows.push(
+        column(user),
+        column(slot, dtype=np.int32),
+        column(kind, dtype=np.int8),
+        column(time_ms),
+        column(0, dtype=np.float16),
+    )
+    return int(later[0])
+
+
+def slots_of(windows: Windows, user: int = 0, length: int = SIZE) -> list[int]:
+    return windows.newest(column(user), length).slots[0].tolist()
+
+
+def test_a_window_is_right_aligned_and_holds_the_newest():
+    assert slots_of(windows_with((1, 10), (2, 20))) == [0, 0, 1, 2]
+    assert slots_of(windows_with((1, 10), (2, 20), (3, 30), (4, 40), (5, 50))) == [2, 3, 4, 5]
+
+
+def test_a_late_event_enters_where_it_belongs():
+    assert slots_of(windows_with((1, 10), (3, 30), (2, 20))) == [0, 1, 2, 3]
+
+
+def test_an_event_older_than_a_full_window_changes_nothing():
+    windows = windows_with((2, 20), (3, 30), (4, 40), (5, 50))
+
+    assert push(windows, 1, 10) == SIZE
+    assert slots_of(windows) == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("order", [(SEARCH, CLICK), (CLICK, SEARCH)])
+def test_events_of_equal_time_are_ordered_by_kind_whoever_comes_first(order):
+    windows = Windows(SIZE)
+    for kind in order:
+        push(windows, 10 + kind, 10, kind)
+
+    assert slots_of(windows) == [0, 0, 10 + CLICK, 10 + SEARCH]
+
+
+def test_gaps_are_measured_from_the_position_before():
+    windows = windows_with((1, 1_000), (2, 3_000), (3, 63_000))
+
+    assert windows.newest(column(0), 3).gaps[0].tolist() == gap_buckets(column(-1, 2_000, 60_000)).tolist()
+
+
+def test_before_gives_the_window_as_it_was_in_event_time():
+    windows = windows_with((1, 10), (3, 30))
+    later = windows.push(
+        column(0), column(2, dtype=np.int32), column(CLICK, dtype=np.int8), column(20), column(0, dtype=np.float16)
+    )
+
+    assert windows.before(column(0), later, SIZE).slots[0].tolist() == [0, 0, 0, 1]
+
+
+def test_order_survives_gaps_longer_than_an_age_can_hold():
+    year_ms = 365 * 86_400_000
+
+    windows = windows_with((1, 0), (2, year_ms), (3, 2 * year_ms))
+
+    assert slots_of(windows) == [0, 1, 2, 3]
+
+
+def test_users_do_not_touch_each_other():
+    windows = windows_with((1, 10))
+    push(windows, 9, 99, user=1)
+
+    assert slots_of(windows) == [0, 0, 0, 1]
+    assert slots_of(windows, user=1) == [0, 0, 0, 9]
+
+
+def test_items_that_have_left_are_replaced_everywhere():
+    windows = windows_with((5, 10), (6, 20), (5, 30))
+
+    windows.forget_slots(column(5))
+
+    assert slots_of(windows) == [0, FORGOTTEN_SLOT, 6, FORGOTTEN_SLOT]
