@@ -39,6 +39,7 @@ class TopicReader:
             broker,
             api_version,
             enable_auto_commit=False,
+            auto_offset_reset="earliest",  # where the broker has deleted what we stood at
             max_poll_records=MAX_RECORDS_A_POLL,
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         )

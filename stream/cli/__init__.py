@@ -8,8 +8,10 @@ import click
 from stream.errors import ConfigError, InterestStreamError
 
 COMMANDS = {
+    "demo": "stream.cli.demo:demo",
     "worker": "stream.cli.worker:worker",
     "topics": "stream.cli.topics:topics",
+    "watch": "stream.cli.watch:watch",
     "schema": "stream.cli.schema:schema",
     "settings": "stream.cli.settings:settings",
 }

@@ -1,0 +1,56 @@
+"""`interest-stream demo`: a broker, a simulated shop and a worker in one go."""
+
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+import click
+import msgspec
+
+from stream.cli.demo_view import plain_lines, terminal_view
+from stream.cli.options import with_settings
+from stream.embedded_broker import MOCK_PARTITIONS, EmbeddedBroker
+from stream.settings import Settings
+from stream.showcase import Showcase, ShowPlan
+from stream.topics import TopicNames
+
+
+@click.command()
+@with_settings("update_format", "seed", every=True)
+@click.option("--events", type=click.IntRange(min=1), default=50_000, show_default=True, help="End after so many.")
+@click.option("--rate", type=click.FloatRange(min=1), default=1_500.0, show_default=True, help="Events a second.")
+@click.option("--json", "as_json", is_flag=True, help="Print the state of the show every few seconds as JSON lines.")
+def demo(settings: Settings, events: int, rate: float, as_json: bool) -> None:
+    """Watch a model learn from a stream: an embedded broker, a simulated shop, a worker.
+
+    Needs nothing but this command. On a terminal a live view, else plain lines; the last line is a JSON object.
+
+    \b
+    Example:
+      interest-stream demo --events 20000
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    names = TopicNames.of(settings)
+    topics = [*names.inputs, names.updates, names.item_vectors, names.dead_letters]
+    plan = ShowPlan(num_events=events, events_per_s=rate, seed=settings.seed)
+    view = terminal_view if sys.stdout.isatty() and not as_json else plain_lines
+    with tempfile.TemporaryDirectory(prefix="interest-stream-") as scratch, EmbeddedBroker(topics) as broker:
+        of_worker = {
+            "broker": broker.bootstrap,
+            "checkpoint_dir": Path(scratch) / "checkpoints",
+            "partitions": MOCK_PARTITIONS,
+            "topic_check": False,  # the embedded broker knows no topic configurations
+        }
+        with Showcase(settings.model_copy(update=of_worker), plan) as show:
+            try:
+                view(show, as_json)
+            except KeyboardInterrupt:
+                click.echo("stopping", err=True)
+            summary = show.finish()
+    click.echo(msgspec.json.encode(summary))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

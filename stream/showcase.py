@@ -1,0 +1,244 @@
+"""The demo's moving parts: the shop sends, a worker learns, a subscriber watches; what they show together."""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import numpy as np
+
+from stream.bulk_producer import BulkProducer
+from stream.client import InterestSubscriber, ItemVectors
+from stream.embedded_broker import MOCK_API_VERSION
+from stream.errors import InterestStreamError, StateError
+from stream.events import KIND_OF_EVENT_CLASS, encode_event
+from stream.settings import Settings
+from stream.simulator import ShopConfig, SimulatedShop
+from stream.status import WorkerStatus
+from stream.topics import TopicNames
+from stream.worker_process import WorkerProcess
+
+TICK_S = 0.01  # the shop sends what is due this often
+MAX_AHEAD_EVENTS = 20_000  # the shop waits for a worker that is so far behind: the embedded broker forgets old records
+STALL_TIMEOUT_S = 90.0  # nothing moves for so long: give up. The first compilation takes a quarter of it
+LAST_UPDATES_TIMEOUT_S = 5.0
+RECENT_LATENCIES = 5_000
+
+
+@dataclass(frozen=True)
+class ShowPlan:
+    """How many events, how fast, from which seed."""
+
+    num_events: int
+    events_per_s: float
+    seed: int = 0
+
+
+class LatencyMs(msgspec.Struct, frozen=True):
+    """From an event's time to its update in the subscriber's hands, milliseconds; `None` before the first."""
+
+    p50: float | None
+    p99: float | None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The last line of the demo; DESIGN.md, section Commands."""
+
+    events: int
+    updates: int
+    events_per_s: float
+    latency_ms: LatencyMs
+    recall_at_20: float | None
+    mrr_at_20: float | None
+    counting_recall_at_20: float | None
+    popularity_recall_at_20: float | None
+    vector_recall_at_20: float | None
+    recompiles: int
+    dead_letters: int
+
+
+class Shopkeeper(threading.Thread):
+    """Sends the simulated shop's events at a steady rate; event times are the clock's.
+
+    Attributes:
+        num_sent: events handed to the producer.
+        failure: why it gave up, if it did.
+    """
+
+    def __init__(self, producer: BulkProducer, plan: ShowPlan) -> None:
+        super().__init__(name="shop", daemon=True)
+        self.num_sent = 0
+        self.num_read = 0
+        self.failure: InterestStreamError | None = None
+        self._producer = producer
+        self._plan = plan
+        self._shop = SimulatedShop(ShopConfig(seed=plan.seed))
+        self._is_closing = threading.Event()
+
+    def run(self) -> None:
+        """Send until all are sent or `close` is called."""
+        try:
+            credit = 0.0
+            then = time.monotonic()
+            while self.num_sent < self._plan.num_events and not self._is_closing.wait(TICK_S):
+                now = time.monotonic()
+                credit = min(credit + (now - then) * self._plan.events_per_s, self._plan.events_per_s)
+                then = now
+                due = min(int(credit), self._plan.num_events - self.num_sent, self._room())
+                self._send(due)
+                credit -= due
+            self._producer.flush()
+        except InterestStreamError as error:
+            self.failure = error
+
+    def close(self) -> None:
+        """Stop sending."""
+        self._is_closing.set()
+        if self.is_alive():
+            self.join()
+
+    def _room(self) -> int:
+        return max(0, MAX_AHEAD_EVENTS - (self.num_sent - self.num_read))
+
+    def _send(self, count: int) -> None:
+        for _ in range(count):
+            event = self._shop.event_at(time.time_ns() // 1_000_000)
+            self._producer.send(KIND_OF_EVENT_CLASS[type(event)], *encode_event(event))
+        self.num_sent += count
+        self._producer.poll()
+
+
+class Showcase:
+    """A context manager. Call `advance` again and again until `is_over`, then `finish`.
+
+    Args:
+        settings: the worker's; the broker in them must be an embedded one.
+        plan: what the shop does.
+
+    Attributes:
+        subscriber: the updates so far.
+        items: the item vectors so far.
+    """
+
+    def __init__(self, settings: Settings, plan: ShowPlan) -> None:
+        names = TopicNames.of(settings)
+        self.plan = plan
+        self.items = ItemVectors(settings.broker, topic=names.item_vectors, api_version=MOCK_API_VERSION)
+        self.subscriber = InterestSubscriber(
+            settings.broker, from_beginning=True, topic=names.updates, api_version=MOCK_API_VERSION
+        )
+        self._shop = Shopkeeper(BulkProducer(settings.broker, names), plan)
+        self._worker = WorkerProcess(settings)
+        self._latencies_ms: list[np.ndarray] = []
+        self._recent_ms: deque[float] = deque(maxlen=RECENT_LATENCIES)
+        self._began_s = self._moved_s = time.monotonic()
+        self._last_update_s = 0.0
+        self._num_updates = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shop.close()
+        self._worker.__exit__(kind, error, trace)
+        self.subscriber.close()
+        self.items.close()
+
+    @property
+    def status(self) -> WorkerStatus:
+        """What the worker said last."""
+        return self._worker.status
+
+    @property
+    def num_sent(self) -> int:
+        """Events that the shop has sent."""
+        return self._shop.num_sent
+
+    @property
+    def num_updates(self) -> int:
+        """Updates in the subscriber's hands."""
+        return self._num_updates
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every event is through."""
+        status = self.status
+        return status.records >= self.plan.num_events and not status.queued and self._num_updates >= status.updates
+
+    def latency_ms(self) -> LatencyMs:
+        """Of the recent updates."""
+        return _percentiles(np.array(self._recent_ms))
+
+    def advance(self) -> None:
+        """Take in what came; let the shop begin as soon as the worker is ready.
+
+        Raises:
+            StateError: the worker died, or nothing has moved for too long.
+        """
+        before = (self.status.state, self._num_updates, self.status.records)
+        self._worker.check()
+        if self._shop.failure is not None:
+            raise self._shop.failure
+        if self.status.state == "running" and not self._shop.is_alive() and not self._shop.num_sent:
+            self._began_s = time.monotonic()
+            self._shop.start()
+        self._shop.num_read = self.status.records
+        self._take_updates()
+        self.items.poll()
+        self._watch_for_stall(before != (self.status.state, self._num_updates, self.status.records))
+
+    def finish(self) -> Summary:
+        """Stop the shop, then the worker; what came of it all."""
+        self._shop.close()
+        status = self._worker.stop()
+        deadline = time.monotonic() + LAST_UPDATES_TIMEOUT_S
+        while self._num_updates < status.updates and time.monotonic() < deadline:
+            self._take_updates()
+        latency = _percentiles(np.concatenate([np.zeros(0), *self._latencies_ms]))
+        seconds = max(self._last_update_s - self._began_s, 1e-3)
+        return Summary(
+            events=status.events,
+            updates=self._num_updates,
+            events_per_s=round(status.events / seconds, 1),
+            latency_ms=latency,
+            recall_at_20=_rounded(status.recall_at_20),
+            mrr_at_20=_rounded(status.mrr_at_20),
+            counting_recall_at_20=_rounded(status.counting_recall_at_20),
+            popularity_recall_at_20=_rounded(status.popularity_recall_at_20),
+            vector_recall_at_20=_rounded(status.vector_recall_at_20),
+            recompiles=status.recompiles,
+            dead_letters=status.refused,
+        )
+
+    def _take_updates(self) -> None:
+        updates = self.subscriber.poll(0.05)
+        if not updates:
+            return
+        now_ms = time.time() * 1000
+        latencies = np.array([now_ms - update.time_ms for update in updates])
+        self._latencies_ms.append(latencies)
+        self._recent_ms.extend(latencies.tolist())
+        self._num_updates += len(updates)
+        self._last_update_s = time.monotonic()
+
+    def _watch_for_stall(self, has_moved: bool) -> None:
+        if has_moved:
+            self._moved_s = time.monotonic()
+        elif time.monotonic() - self._moved_s > STALL_TIMEOUT_S:
+            raise StateError(f"nothing has moved for {STALL_TIMEOUT_S:.0f} s; the worker's state is {self.status}")
+
+
+def _percentiles(latencies_ms: np.ndarray) -> LatencyMs:
+    if not len(latencies_ms):
+        return LatencyMs(None, None)
+    p50, p99 = np.percentile(latencies_ms, [50, 99])
+    return LatencyMs(round(float(p50), 1), round(float(p99), 1))
+
+
+def _rounded(ratio: float | None) -> float | None:
+    return None if ratio is None else round(ratio, 4)
