@@ -59,26 +59,6 @@ class StepBatch(NamedTuple):
     negatives: Candidates
 
 
-class GateBatch(NamedTuple):
-    """Some examples of a step on which the gate learns.
-
-    Attributes:
-        examples: `[gate]` int32, which of the step's examples.
-        targets: `[gate]` int32 item slots.
-        probabilities: `[gate, components]` float32, see `CountingMemory.probabilities`.
-        confidence: `[gate, components]` float32.
-        has_say: `[gate, components]` bool.
-        samples: items for the network's normaliser.
-    """
-
-    examples: Array
-    targets: Array
-    probabilities: Array
-    confidence: Array
-    has_say: Array
-    samples: Candidates
-
-
 def pad_rows(array: np.ndarray, count: int, fill: float = 0) -> np.ndarray:
     """`array` with rows of `fill` appended up to `count`."""
     if len(array) == count:
@@ -88,9 +68,9 @@ def pad_rows(array: np.ndarray, count: int, fill: float = 0) -> np.ndarray:
     return padded
 
 
-def query_sizes(batch: int, time: int) -> tuple[int, int, int]:
-    """Room for distinct queries in a batch of windows: none, one a window on average, one at every position."""
-    return (0, batch, batch * time)
+def query_sizes(batch: int, time: int) -> tuple[int, int]:
+    """Room for distinct queries in a batch of windows: none, or one at every position."""
+    return (0, batch * time)
 
 
 class BatchBuilder:
@@ -128,12 +108,16 @@ class BatchBuilder:
             pad_rows(windows.values, batch),
         )
 
+    def weights(self, examples: Examples) -> np.ndarray:
+        """What each example counts: `[batch]` float32, 0 without a target or with an empty window."""
+        is_real = (examples.targets > 0) & (examples.windows.slots != 0).any(1)
+        by_kind = np.where(examples.kinds == PURCHASE, self._config.purchase_weight, 1.0)
+        return np.where(is_real, by_kind, 0.0).astype(np.float32)
+
     def step(self, examples: Examples, negatives: Candidates, min_queries: int = 0) -> StepBatch:
-        """Examples padded to the batch size. Those without a target or with an empty window get no weight."""
+        """Examples padded to the batch size."""
         size = self._config.batch_size
         positions = self.positions(examples.windows, size, min_queries)
-        is_real = (examples.targets > 0) & (examples.windows.slots != 0).any(1)
-        kind_weights = np.where(examples.kinds == PURCHASE, self._config.purchase_weight, 1.0)
         items = np.maximum(positions.slots, 0)
         targets = pad_rows(examples.targets, size)
         rows, (items, tokens, targets, samples) = self._localise(
@@ -146,7 +130,7 @@ class BatchBuilder:
             np.concatenate([rows, padding]),
             positions._replace(slots=np.where(positions.slots < 0, positions.slots, items), query_tokens=tokens),
             targets,
-            pad_rows(np.where(is_real, kind_weights, 0.0).astype(np.float32), size),
+            pad_rows(self.weights(examples), size),
             negatives._replace(slots=samples),
         )
 

@@ -1,30 +1,33 @@
 """The model's state on the device behind numpy; compiles each shape once and counts compilations."""
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
-from models.batches import BatchBuilder, Candidates, GateBatch, StepBatch, pad_rows, query_sizes
+from models.batches import BatchBuilder, Candidates, Positions, StepBatch, pad_rows, query_sizes
 from models.config import ModelConfig
 from models.examples import empty_examples
 from models.features import WindowBatch
+from models.gate import Gate, GateBatch, GateLearner, GateState
 from models.memory import Components
-from models.ranking import RANK_ROWS, RankBatch, catalogue_sizes, merge_and_rank
-from models.step import Model, ModelState, StepResult, item_vectors, replace_rows
+from models.network import InterestNetwork
+from models.ranking import RankBatch, catalogue_sizes, rank
+from models.step import NetworkLearner, NetworkState, item_vectors, replace_rows, start_items
+from models.structure import Params, Structure
 from models.table import EmbeddingTable, fresh_vectors
 
-PADDED_SIZES = (16, 64, 256, 1024)  # windows or items of one call; more are done in chunks of the largest
+PADDED_SIZES = (32, 256, 1024)  # windows or items of one call; more are done in chunks of the largest
+FEW = PADDED_SIZES[0]  # windows that are ranked, or on which the gate learns, at a time
 RECYCLED_ROWS = 256  # rows replaced at a time
-GATE_ROWS = 32  # examples of a batch on which the gate learns
-GATE_SAMPLES = 2_048  # items of its normaliser
+GATE_SAMPLES = 2_048  # items of the gate's normaliser
 
 
 class Device:
-    """Owns the moving `ModelState`. One thread calls it.
+    """Owns the moving state of network, table and gate. One thread calls it.
 
     Attributes:
         compilations: XLA compilations of its functions so far; flat after `compile`.
@@ -34,26 +37,42 @@ class Device:
     def __init__(self, config: ModelConfig, builder: BatchBuilder, num_item_rows: int) -> None:
         self.compilations = 0
         self.step = 0
-        self._config = config
-        self._builder = builder
-        self._num_item_rows = num_item_rows
-        self._model = Model(config)
+        self._config, self._builder, self._num_item_rows = config, builder, num_item_rows
         self._components = Components(config.encoder_window)
-        params = jax.tree.map(jnp.array, self._model.initial_params)
-        self._state = ModelState(params, self._model.optimizer.init(params), self._initial_table(), jnp.int32(0))
-        self._encode = self._jit(self._model.encode)
-        self._learn = self._jit(self._model.learn, donate_argnums=(0,))
-        self._start = self._jit(self._model.start_items, donate_argnums=(0,))
+        rngs = nnx.Rngs(config.seed)
+        network = InterestNetwork(config, rngs)
+        self._network = Structure(network)
+        self._gate = Structure(Gate(network.encoder.width, self._components, rngs))
+        network_learner = NetworkLearner(self._network, config)
+        gate_learner = GateLearner(self._gate, config.learning_rate)
+        self._state: NetworkState = network_learner.begin(self._initial_table())
+        self._gate_state: GateState = gate_learner.begin()
+        self._read = self._jit(self._traced_read)
+        self._learn = self._jit(network_learner.learn, donate_argnums=(0,))
+        self._learn_gate = self._jit(gate_learner.learn, donate_argnums=(0,))
+        self._start = self._jit(start_items, donate_argnums=(0,))
         self._replace = self._jit(replace_rows, donate_argnums=(0,))
         self._vectors = self._jit(item_vectors)
-        self._rank = self._jit(functools.partial(merge_and_rank, self._model.graph, self._components))
+        self._rank = self._jit(self._traced_rank)
 
     def _jit(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         def counted(*args: Any) -> Any:
-            self.compilations += 1  # runs only while XLA traces
+            self.compilations += 1  # runs only while jax traces a new shape
             return function(*args)
 
         return jax.jit(counted, **options)
+
+    def _traced_read(
+        self, params: Params, vectors: jax.Array, positions: Positions
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        network = self._network.build(params)
+        context, interest = network(vectors, positions)
+        return context, interest, interest * network.scale[...]
+
+    def _traced_rank(
+        self, params: Params, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
+    ) -> jax.Array:
+        return rank(self._gate.build(params), vectors, context, scaled, batch)
 
     def _initial_vectors(self) -> np.ndarray:
         rng = np.random.default_rng([self._config.seed, 0])
@@ -67,98 +86,100 @@ class Device:
 
     def encode(self, windows: WindowBatch) -> np.ndarray:
         """Interests of any number of windows: `[windows, dim]` float32."""
-        parts = [self._encode_part(windows.take(part), size) for part, size in _parts(len(windows))]
-        return np.concatenate(parts) if parts else np.zeros((0, self._config.dim), np.float32)
+        interests = [np.zeros((0, self._config.dim), np.float32)]
+        for part, size in _parts(len(windows)):
+            some = windows.take(part)
+            interests.append(np.asarray(self._read_windows(some, size)[1])[: len(some)])
+        return np.concatenate(interests)
 
-    def _encode_part(self, windows: WindowBatch, size: int, min_queries: int = 0) -> np.ndarray:
+    def _read_windows(self, windows: WindowBatch, size: int, min_queries: int = 0) -> tuple[jax.Array, ...]:
         positions = self._builder.positions(windows, size, min_queries)
-        interests = self._encode(self._state.params, self._state.table.vectors, positions)
-        return np.asarray(interests)[: len(windows)]
+        context, interest, scaled = self._read(self._state.params, self._state.table.vectors, positions)
+        return context, interest, scaled
 
     def item_vectors(self, slots: np.ndarray) -> np.ndarray:
         """Unit vectors of any number of items: `[items, dim]` float32."""
-        parts = [
-            np.asarray(self._vectors(self._state.table.vectors, pad_rows(slots[part], size)))[: len(slots[part])]
-            for part, size in _parts(len(slots))
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, self._config.dim), np.float32)
+        vectors = [np.zeros((0, self._config.dim), np.float32)]
+        for part, size in _parts(len(slots)):
+            some = slots[part]
+            vectors.append(np.asarray(self._vectors(self._state.table.vectors, pad_rows(some, size)))[: len(some)])
+        return np.concatenate(vectors)
 
-    def learn(self, batch: StepBatch, gate: GateBatch | None) -> StepResult:
-        """Take one step; returns before it is computed, the result blocks when it is read."""
-        self._state, result = self._learn(self._state, batch, gate)
+    def learn(self, batch: StepBatch) -> jax.Array:
+        """One step of the network; returns before it is computed, reading the loss blocks."""
+        self._state, loss = self._learn(self._state, batch)
         self.step += 1
-        return result
+        return jnp.asarray(loss)
+
+    def learn_gate(self, windows: WindowBatch, batch: GateBatch) -> jax.Array:
+        """One step of the gate on `FEW` examples; returns before it is computed."""
+        context, _, scaled = self._read_windows(windows, FEW)
+        vectors = self._state.table.vectors
+        self._gate_state, loss = self._learn_gate(self._gate_state, vectors, context, scaled, batch)
+        return jnp.asarray(loss)
+
+    def rank(self, windows: WindowBatch, batch: RankBatch) -> np.ndarray:
+        """Ranks of up to `FEW` targets, see `ranking.rank`."""
+        context, _, scaled = self._read_windows(windows, FEW)
+        return np.asarray(self._rank(self._gate_state.params, self._state.table.vectors, context, scaled, batch))
 
     def start_items(self, targets: np.ndarray, windows: np.ndarray, lasts: np.ndarray, followers: np.ndarray) -> None:
-        """See `Model.start_items`; shorter arrays are padded."""
+        """See `step.start_items`; shorter arrays are padded."""
         size, nowhere = self._config.batch_size, self._builder.num_rows
         arrays = pad_rows(targets, size, nowhere), pad_rows(windows, size), pad_rows(lasts, size, nowhere)
-        table = self._start(self._state.table, *arrays, pad_rows(followers, size))
-        self._state = self._state._replace(table=table)
+        self._put(self._start(self._state.table, *arrays, pad_rows(followers, size)))
 
     def replace(self, slots: np.ndarray, rng: np.random.Generator) -> None:
         """Fresh vectors and zero moments for recycled slots."""
         for start in range(0, len(slots), RECYCLED_ROWS):
             rows = pad_rows(slots[start : start + RECYCLED_ROWS], RECYCLED_ROWS, self._builder.num_rows)
             vectors = fresh_vectors(RECYCLED_ROWS, self._config.dim, rng)
-            self._state = self._state._replace(table=self._replace(self._state.table, rows, vectors))
+            self._put(self._replace(self._state.table, rows, vectors))
 
-    def rank(self, batch: RankBatch) -> np.ndarray:
-        """Ranks of up to `RANK_ROWS` targets, see `ranking.rank`."""
-        return np.asarray(self._rank(self._state.params, self._state.table.vectors, batch))
+    def _put(self, table: EmbeddingTable) -> None:
+        self._state = self._state._replace(table=table)
 
     def compile(self) -> None:
         """Compile every shape that can arrive, on a copy: the state stays as it is."""
-        kept, step = self._state, self.step
-        self._state = jax.tree.map(jnp.copy, kept)
+        kept = self._state, self._gate_state, self.step
+        self._state, self._gate_state = jax.tree.map(jnp.copy, kept[:2])
         self._compile_reading()
         self._compile_learning()
         jax.block_until_ready(self._state)  # type: ignore[no-untyped-call]
-        self._state, self.step = kept, step
+        self._state, self._gate_state, self.step = kept
 
     def _compile_reading(self) -> None:
         window = self._config.encoder_window
         for size in PADDED_SIZES:
             self.item_vectors(np.zeros(size, np.int32))
             for queries in query_sizes(size, window):
-                self._encode_part(WindowBatch.empty(size, window), size, queries)
+                self._read_windows(WindowBatch.empty(size, window), size, queries)
         for size in catalogue_sizes(self._num_item_rows):
-            for queries in query_sizes(RANK_ROWS, window):
-                self.rank(self._empty_ranking(size, queries))
-
-    def _empty_ranking(self, size: int, queries: int) -> RankBatch:
-        count, window = self._components.count, self._config.encoder_window
-        width = self._components.num_candidates(self._config.memory_slots)
-        return RankBatch(
-            self._builder.positions(WindowBatch.empty(RANK_ROWS, window), RANK_ROWS, queries),
-            np.zeros(RANK_ROWS, np.int32),
-            np.zeros((RANK_ROWS, width), np.int32),
-            np.zeros((RANK_ROWS, width), np.float32),
-            np.zeros((RANK_ROWS, count), np.float32),
-            np.zeros((RANK_ROWS, count), bool),
-            np.zeros(size, bool),
-            np.zeros(size, np.float32),
-        )
+            self.rank(WindowBatch.empty(FEW, window), self._empty_ranking(size))
 
     def _compile_learning(self) -> None:
         size, window = self._config.batch_size, self._config.encoder_window
-        negatives = _no_candidates(self._config.num_negatives)
         for queries in query_sizes(size, window):
-            batch = self._builder.step(empty_examples(size, window), negatives, queries)
-            self.learn(batch, None)
-            self.learn(batch, self._empty_gate())
+            self.learn(self._builder.step(empty_examples(size, window), _nobody(self._config.num_negatives), queries))
+        self.learn_gate(WindowBatch.empty(FEW, window), self._empty_gate())
         nothing = np.zeros(0, np.int32)
         self.start_items(nothing, np.zeros((0, window), np.int32), nothing, nothing)
         self.replace(np.full(1, self._builder.num_rows, np.int32), np.random.default_rng(0))
 
+    def _empty_ranking(self, size: int) -> RankBatch:
+        floats = np.zeros((FEW, self._components.count), np.float32)
+        shares = np.zeros((FEW, self._components.num_candidates(self._config.memory_slots)), np.float32)
+        is_seen, popularity = np.zeros(size, bool), np.zeros(size, np.float32)
+        ids, targets = shares.astype(np.int32), np.zeros(FEW, np.int32)
+        return RankBatch(targets, ids, shares, floats, floats > 0, is_seen, popularity)
+
     def _empty_gate(self) -> GateBatch:
-        floats = np.zeros((GATE_ROWS, self._components.count), np.float32)
-        rows = np.zeros(GATE_ROWS, np.int32)
-        return GateBatch(rows, rows, floats, floats, floats > 0, _no_candidates(GATE_SAMPLES))
+        floats, slots = np.zeros((FEW, self._components.count), np.float32), np.zeros(FEW, np.int32)
+        return GateBatch(slots, floats[:, 0], floats, floats, floats > 0, _nobody(GATE_SAMPLES))
 
     def state(self, end: int) -> dict[str, np.ndarray]:
         """Everything, as flat arrays; of the item rows those below `end`, since later ones are as they began."""
-        arrays = {f"params{jax.tree_util.keystr(path)}": leaf for path, leaf in self._small_leaves()}
+        arrays = {jax.tree_util.keystr(path): leaf for path, leaf in self._leaves()}
         for name, part in self._state.table._asdict().items():
             arrays[f"items.{name}"] = part[:end]
             arrays[f"tokens.{name}"] = part[self._num_item_rows :]
@@ -166,20 +187,22 @@ class Device:
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Become what `state` came from."""
-        leaves = [jnp.asarray(state[f"params{jax.tree_util.keystr(path)}"]) for path, _ in self._small_leaves()]
-        structure = jax.tree.structure((self._state.params, self._state.moments, self._state.step))
-        params, moments, step = jax.tree.unflatten(structure, leaves)
+        leaves = [jnp.asarray(state[jax.tree_util.keystr(path)]) for path, _ in self._leaves()]
+        small, self._gate_state = jax.tree.unflatten(jax.tree.structure(self._small()), leaves)
         vectors = self._initial_vectors()
         parts = {"vectors": vectors, "mean": np.zeros_like(vectors), "square": np.zeros_like(vectors)}
         for name, part in parts.items():
             part[: len(state[f"items.{name}"])] = state[f"items.{name}"]
             part[self._num_item_rows :] = state[f"tokens.{name}"]
         table = EmbeddingTable(**{name: jnp.asarray(part) for name, part in parts.items()})
-        self._state = ModelState(params, moments, table, step)
-        self.step = int(step)
+        self._state = NetworkState(**small, table=table)
+        self.step = int(self._state.step)
 
-    def _small_leaves(self) -> list[tuple[Any, Any]]:
-        return jax.tree_util.tree_leaves_with_path((self._state.params, self._state.moments, self._state.step))
+    def _small(self) -> tuple[dict[str, Any], GateState]:
+        return {name: part for name, part in self._state._asdict().items() if name != "table"}, self._gate_state
+
+    def _leaves(self) -> list[tuple[Any, Any]]:
+        return jax.tree_util.tree_leaves_with_path(self._small())
 
 
 def _parts(count: int) -> list[tuple[slice, int]]:
@@ -191,5 +214,5 @@ def _parts(count: int) -> list[tuple[slice, int]]:
     return [(slice(start, start + largest), size) for start, size in zip(starts, sizes, strict=True)]
 
 
-def _no_candidates(count: int) -> Candidates:
+def _nobody(count: int) -> Candidates:
     return Candidates(np.zeros(count, np.int32), np.zeros(count, np.float32))

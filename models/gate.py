@@ -1,14 +1,47 @@
-"""The gate: how much to trust the network and each part of the memory, given the window."""
+"""The gate: how much to trust the network and each part of the memory, given the window, and how it learns that."""
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from flax import nnx
 
-from models.batches import Array
+from models.batches import Array, Candidates
 from models.memory import NUM_LAGS, Components
+from models.network import unit
+from models.objective import log_normaliser, mixture_nll, weighted_mean
+from models.structure import Params, Structure
 
 HIDDEN = 64
+
+
+class GateState(NamedTuple):
+    """Parameters of the gate and Optax's state for them."""
+
+    params: Params
+    moments: optax.OptState
+
+
+class GateBatch(NamedTuple):
+    """Examples on which the gate learns.
+
+    Attributes:
+        targets: `[batch]` int32 item slots.
+        weights: `[batch]` float32.
+        probabilities: `[batch, components]` float32, see `CountingMemory.probabilities`.
+        confidence: `[batch, components]` float32.
+        has_say: `[batch, components]` bool.
+        samples: items for the network's normaliser.
+    """
+
+    targets: Array
+    weights: Array
+    probabilities: Array
+    confidence: Array
+    has_say: Array
+    samples: Candidates
 
 
 def prior_logits(components: Components) -> np.ndarray:
@@ -22,14 +55,21 @@ def prior_logits(components: Components) -> np.ndarray:
 
 
 class Gate(nnx.Module):
-    """A small perceptron over the context and the memory's confidences; its output starts at the prior."""
+    """A small perceptron over the context and the memory's confidences; its output starts at the prior.
+
+    Attributes:
+        components: what it weighs.
+        temperature: log of the factor by which the network's logits are sharpened inside the mixture.
+    """
 
     def __init__(self, width: int, components: Components, rngs: nnx.Rngs) -> None:
         count = components.count
+        self.components = components
         self.inner = nnx.Linear(width + count, HIDDEN, rngs=rngs)
         self.outer = nnx.Linear(HIDDEN, count, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)
         self.prior = nnx.Param(jnp.asarray(prior_logits(components)))
         self.trust = nnx.Param(jnp.zeros(count, jnp.float32))
+        self.temperature = nnx.Param(jnp.float32(0.0))
 
     def __call__(self, context: jax.Array, confidence: Array, has_say: Array) -> jax.Array:
         """Log weights of the components.
@@ -45,3 +85,49 @@ class Gate(nnx.Module):
         hidden = nnx.gelu(self.inner(jnp.concatenate([context, confidence], axis=-1)))
         logits = self.outer(hidden) + self.prior[...][None, :] + self.trust[...][None, :] * confidence
         return nnx.log_softmax(jnp.where(has_say, logits, -1e9))
+
+
+class GateLearner:
+    """One step of the gate on the mixture's log-likelihood; the network is frozen and read as when serving."""
+
+    def __init__(self, gate: Structure[Gate], learning_rate: float) -> None:
+        self._gate = gate
+        self._optimizer = optax.adam(learning_rate)
+
+    def begin(self) -> GateState:
+        """The state before any step."""
+        params = {name: jnp.array(value) for name, value in self._gate.initial.items()}
+        return GateState(params, self._optimizer.init(params))
+
+    def learn(
+        self, state: GateState, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: GateBatch
+    ) -> tuple[GateState, jax.Array]:
+        """One step.
+
+        Args:
+            state: before the step.
+            vectors: `[rows, dim]` float32, the embedding table.
+            context: `[batch, width]` float32.
+            scaled: `[batch, dim]` float32, interests times the network's scale.
+            batch: the examples.
+
+        Returns:
+            The state after it, unchanged if the loss is not finite, and the loss.
+        """
+        own = jnp.sum(scaled * unit(vectors[batch.targets]), axis=-1)
+        others = scaled @ unit(vectors[batch.samples.slots]).T
+        is_same = batch.targets[:, None] == batch.samples.slots[None, :]
+
+        def loss_of(params: Params) -> jax.Array:
+            gate = self._gate.build(params)
+            sharpness = jnp.exp(gate.temperature[...])
+            total = log_normaliser(own * sharpness, others * sharpness, batch.samples.log_q, is_same)
+            log_weights = gate(context, batch.confidence, batch.has_say)
+            return weighted_mean(mixture_nll(log_weights, own * sharpness - total, batch.probabilities), batch.weights)
+
+        loss, gradient = jax.value_and_grad(loss_of)(state.params)
+        updates, moments = self._optimizer.update(gradient, state.moments, state.params)
+        params = {name: value + jnp.asarray(updates[name]) for name, value in state.params.items()}
+        after = GateState(params, moments)
+        is_finite = jnp.isfinite(loss + optax.global_norm(gradient))
+        return jax.tree.map(lambda new, old: jnp.where(is_finite, new, old), after, state), loss

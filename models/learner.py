@@ -3,19 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 
-from models.batches import BatchBuilder, Candidates, GateBatch, pad_rows
+from models.batches import BatchBuilder, Candidates, pad_rows
 from models.config import ModelConfig
-from models.device import GATE_ROWS, GATE_SAMPLES, Device
+from models.device import FEW, GATE_SAMPLES, Device
 from models.evaluation import RANKERS, PrequentialMetrics
 from models.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
 from models.features import Examples, WindowBatch
+from models.gate import GateBatch
 from models.memory import CountingMemory
 from models.queries import QueryVocabulary
-from models.ranking import RANK_ROWS, RankBatch, catalogue_sizes
+from models.ranking import RankBatch, catalogue_sizes
 from models.sampling import sample_items
-from models.step import StepResult
 from models.vocabulary import ItemVocabulary, Resolved
 
 _LEARN, _REPLAY, _SCORE, _RECYCLE = range(1, 5)  # purposes of random numbers: one stream each
@@ -26,11 +27,10 @@ class LearnReport:
     """What one `learn_batch` did.
 
     Attributes:
-        loss: the network's mean loss on the batch, nan if the step was refused.
+        loss: the network's mean loss on the batch; nan where it was not finite, and so was not applied.
         gate_loss: the mixture's mean negative log-likelihood on some of the batch.
         num_events: examples taken.
         num_skipped: of them, those that could not teach the network: an empty window, or an item that has left.
-        is_applied: False where the loss was not finite, so that the network stayed as it was.
         scored: `[scored]` int32, which examples of the batch were ranked.
         ranks: `[scored, rankers]` int32, 0 the top, in the order of `evaluation.RANKERS`.
     """
@@ -39,7 +39,6 @@ class LearnReport:
     gate_loss: float
     num_events: int
     num_skipped: int
-    is_applied: bool
     scored: np.ndarray
     ranks: np.ndarray
 
@@ -141,16 +140,14 @@ class OnlineLearner:
             return None
         examples = self._pending.take(self.config.batch_size)
         items = self._memory.recent_items(examples.windows.slots)
-        rng = self._rng(_LEARN, self._num_batches)
         scored, ranks = self._score(examples, items)
         self._start_items(items, examples.targets)
         is_taught = self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
-        result = self._step(examples, items, is_taught, rng)
+        losses = self._teach(examples, items, is_taught) if is_taught.any() else ()
         self._remember(examples, items, is_taught)
         self._num_batches += 1
-        num_skipped = len(examples) - int(is_taught.sum())
-        loss, gate_loss, is_applied = _read(result)
-        return LearnReport(loss, gate_loss, len(examples), num_skipped, is_applied, scored, ranks)
+        loss, gate_loss = map(float, losses or (0.0, 0.0))
+        return LearnReport(loss, gate_loss, len(examples), int((~is_taught).sum()), scored, ranks)
 
     def replay_batch(self) -> None:
         """Learn from past examples once more; the gate and the memory do not."""
@@ -160,7 +157,7 @@ class OnlineLearner:
         self._num_replays += 1
         examples = self._ring.sample(self.config.batch_size, rng)
         batch = self._builder.step(examples, self._sample(self.config.num_negatives, rng))
-        self._device.learn(batch, None)
+        self._device.learn(batch)
         self._touch(np.asarray(batch.rows))
 
     def _rng(self, purpose: int, count: int) -> np.random.Generator:
@@ -173,7 +170,7 @@ class OnlineLearner:
         is_sampled &= self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
         is_seen = self._memory.is_seen[examples.targets]
         scored = np.flatnonzero(is_sampled & is_seen).astype(np.int32)
-        parts = [self._rank(examples.take(part), items[part]) for part in _chunks(scored, RANK_ROWS)]
+        parts = [self._rank(examples.take(part), items[part]) for part in _chunks(scored, FEW)]
         ranks = np.concatenate([np.zeros((0, len(RANKERS)), np.int32), *parts])
         self.prequential.add(ranks, int((is_sampled & ~is_seen).sum()))
         return scored, ranks
@@ -182,16 +179,15 @@ class OnlineLearner:
         recollection = self._memory.recall(items)
         size = next(size for size in catalogue_sizes(self.items.num_rows) if size >= self.items.end)
         batch = RankBatch(
-            self._builder.positions(examples.windows, RANK_ROWS),
-            pad_rows(examples.targets, RANK_ROWS),
-            pad_rows(recollection.ids, RANK_ROWS),
-            pad_rows(recollection.shares, RANK_ROWS),
-            pad_rows(recollection.confidence, RANK_ROWS),
-            pad_rows(recollection.has_say, RANK_ROWS),
+            pad_rows(examples.targets, FEW),
+            pad_rows(recollection.ids, FEW),
+            pad_rows(recollection.shares, FEW),
+            pad_rows(recollection.confidence, FEW),
+            pad_rows(recollection.has_say, FEW),
             self._memory.is_seen[:size],
             self._memory.popularity(slice(0, size)),
         )
-        return self._device.rank(batch)[: len(examples)]
+        return self._device.rank(examples.windows, batch)[: len(examples)]
 
     def _start_items(self, items: np.ndarray, targets: np.ndarray) -> None:
         """A new item starts in its context: the window it first follows, or the item that follows it."""
@@ -207,26 +203,28 @@ class OnlineLearner:
         self._is_fresh[slots[at]] = False
         return at
 
-    def _step(
-        self, examples: Examples, items: np.ndarray, is_taught: np.ndarray, rng: np.random.Generator
-    ) -> StepResult | None:
-        if not is_taught.any():
-            return None
+    def _teach(self, examples: Examples, items: np.ndarray, is_taught: np.ndarray) -> tuple[jax.Array, jax.Array]:
+        """A step of the gate, which judges the network as it was, then one of the network; both still running."""
+        rng = self._rng(_LEARN, self._num_batches)
+        chosen = rng.choice(np.flatnonzero(is_taught), FEW)
+        gate_loss = self._teach_gate(examples.take(chosen), items[chosen], rng)
         taught = Examples(examples.windows, np.where(is_taught, examples.targets, 0), examples.kinds)
         batch = self._builder.step(taught, self._sample(self.config.num_negatives, rng))
-        result = self._device.learn(batch, self._gate_batch(taught, items, np.flatnonzero(is_taught), rng))
+        loss = self._device.learn(batch)
         self._touch(np.asarray(batch.rows))
-        return result
+        return loss, gate_loss
 
-    def _gate_batch(
-        self, examples: Examples, items: np.ndarray, taught: np.ndarray, rng: np.random.Generator
-    ) -> GateBatch:
-        chosen = rng.choice(taught, GATE_ROWS).astype(np.int32)
-        targets = examples.targets[chosen]
-        recollection = self._memory.recall(items[chosen])
-        probabilities = self._memory.probabilities(recollection, targets)
-        samples = self._sample(GATE_SAMPLES, rng)
-        return GateBatch(chosen, targets, probabilities, recollection.confidence, recollection.has_say, samples)
+    def _teach_gate(self, examples: Examples, items: np.ndarray, rng: np.random.Generator) -> jax.Array:
+        recollection = self._memory.recall(items)
+        batch = GateBatch(
+            examples.targets,
+            self._builder.weights(examples),
+            self._memory.probabilities(recollection, examples.targets),
+            recollection.confidence,
+            recollection.has_say,
+            self._sample(GATE_SAMPLES, rng),
+        )
+        return self._device.learn_gate(examples.windows, batch)
 
     def _sample(self, count: int, rng: np.random.Generator) -> Candidates:
         in_use = range(self.items.first, self.items.end)
@@ -297,9 +295,3 @@ def _chunks(array: np.ndarray, size: int) -> list[np.ndarray]:
 
 def _part(state: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
     return {name.removeprefix(f"{part}/"): array for name, array in state.items() if name.startswith(f"{part}/")}
-
-
-def _read(result: StepResult | None) -> tuple[float, float, bool]:
-    if result is None:
-        return 0.0, 0.0, True
-    return float(result.loss), float(result.gate_loss), bool(result.is_applied)

@@ -1,19 +1,13 @@
 """The network: from the positions of a window to an interest on the unit sphere."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from models.batches import Array
+from models.batches import Array, Positions
 from models.config import ModelConfig
 from models.encoders import build_encoder
 from models.features import KINDS, NUM_GAP_BUCKETS
-from models.gate import Gate
-from models.memory import Components
-
-Params = nnx.State[Any, Any]
 
 
 def unit(vectors: jax.Array) -> jax.Array:
@@ -52,7 +46,7 @@ def position_vectors(vectors: jax.Array, slots: Array, query_tokens: Array) -> j
 
 
 class InterestNetwork(nnx.Module):
-    """Window positions to context and interest, and the gate that weighs the interest against the memory."""
+    """Window positions to context and interest."""
 
     def __init__(self, config: ModelConfig, rngs: nnx.Rngs) -> None:
         num_features = len(KINDS) + NUM_GAP_BUCKETS + 1
@@ -62,27 +56,29 @@ class InterestNetwork(nnx.Module):
         )
         self.encoder = build_encoder(config, rngs)
         self.head = nnx.Linear(self.encoder.width, config.dim, use_bias=False, rngs=rngs)
-        self.gate = Gate(self.encoder.width, Components(config.encoder_window), rngs)
         self.scale = nnx.Param(jnp.float32(config.score_scale))
-        self.temperature = nnx.Param(jnp.float32(0.0))
 
-    def inputs(self, at_positions: jax.Array, kinds: Array, gaps: Array, values: Array) -> jax.Array:
-        """Position vectors plus what the kind, the time gap and the value of each event say: `[batch, time, dim]`."""
-        known = [
-            jax.nn.one_hot(kinds, len(KINDS), dtype=jnp.float32),
-            jax.nn.one_hot(gaps, NUM_GAP_BUCKETS, dtype=jnp.float32),
-            values.astype(jnp.float32)[..., None],
-        ]
-        return at_positions + self.features(jnp.concatenate(known, axis=-1))
-
-    def __call__(self, inputs: jax.Array, is_real: Array) -> tuple[jax.Array, jax.Array]:
-        """Encode windows: context `[batch, width]` and interest `[batch, dim]` of unit length."""
-        context = self.encoder(jnp.where(is_real[..., None], inputs, 0.0), is_real)
+    def __call__(self, vectors: jax.Array, positions: Positions) -> tuple[jax.Array, jax.Array]:
+        """Read windows as when serving: context `[batch, width]` and interest `[batch, dim]` of unit length."""
+        inputs, is_real = self._inputs(vectors, positions)
+        context = self.encoder(inputs, is_real)
         return context, unit(self.head(context))
 
-    def noisy(self, inputs: jax.Array, is_real: Array, key: jax.Array) -> jax.Array:
-        """Interest `[batch, dim]` with dropout on inputs and context, for learning."""
+    def noisy(self, vectors: jax.Array, positions: Positions, key: jax.Array) -> jax.Array:
+        """Interests `[batch, dim]` with dropout on inputs and context, for learning."""
         input_key, context_key = jax.random.split(key)
-        dropped = drop(jnp.where(is_real[..., None], inputs, 0.0), self.dropout, input_key)
-        context = self.encoder(dropped, is_real)
+        inputs, is_real = self._inputs(vectors, positions)
+        context = self.encoder(drop(inputs, self.dropout, input_key), is_real)
         return unit(self.head(drop(context, self.dropout, context_key)))
+
+    def _inputs(self, vectors: jax.Array, positions: Positions) -> tuple[jax.Array, jax.Array]:
+        """Position vectors plus what kind, time gap and value of each event say; 0 where the window is empty."""
+        known = [
+            jax.nn.one_hot(positions.kinds, len(KINDS), dtype=jnp.float32),
+            jax.nn.one_hot(positions.gaps, NUM_GAP_BUCKETS, dtype=jnp.float32),
+            positions.values.astype(jnp.float32)[..., None],
+        ]
+        is_real = jnp.asarray(positions.slots != 0)
+        at_positions = position_vectors(vectors, positions.slots, positions.query_tokens)
+        inputs = at_positions + self.features(jnp.concatenate(known, axis=-1))
+        return jnp.where(is_real[..., None], inputs, 0.0), is_real

@@ -4,13 +4,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
-from models.batches import Array, Positions
-from models.memory import NUM_LAGS, Components
-from models.network import InterestNetwork, Params, position_vectors, unit
+from models.batches import Array
+from models.gate import Gate
+from models.memory import NUM_LAGS
+from models.network import unit
 
-RANK_ROWS = 32  # predictions ranked together
 SMALLEST_CATALOGUE = 4_096
 
 
@@ -18,7 +17,6 @@ class RankBatch(NamedTuple):
     """Predictions to be ranked.
 
     Attributes:
-        positions: the windows, slots being table rows.
         targets: `[batch]` int32 item slots.
         ids: `[batch, candidates]` int32, what the memory expects, 0 for none.
         shares: `[batch, candidates]` float32.
@@ -28,7 +26,6 @@ class RankBatch(NamedTuple):
         popularity: `[items]` float32.
     """
 
-    positions: Positions
     targets: Array
     ids: Array
     shares: Array
@@ -48,41 +45,34 @@ def catalogue_sizes(num_item_rows: int) -> list[int]:
     return [*sizes, num_item_rows]
 
 
-def rank(network: InterestNetwork, vectors: jax.Array, batch: RankBatch, components: Components) -> jax.Array:
+def rank(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch) -> jax.Array:
     """Ranks of the targets, 0 the top, ties against them.
+
+    Args:
+        gate: the gate.
+        vectors: `[rows, dim]` float32, the embedding table.
+        context: `[batch, width]` float32.
+        scaled: `[batch, dim]` float32, interests times the network's scale.
+        batch: the predictions.
 
     Returns:
         `[batch, rankers]` int32, in the order of `evaluation.RANKERS`.
     """
-    size, rows = batch.is_seen.shape[0], jnp.arange(batch.targets.shape[0])[:, None]
-    at_positions = position_vectors(vectors, batch.positions.slots, batch.positions.query_tokens)
-    inputs = network.inputs(at_positions, batch.positions.kinds, batch.positions.gaps, batch.positions.values)
-    context, interest = network(inputs, batch.positions.slots != 0)
-    logits = network.scale[...] * interest @ unit(vectors[:size]).T
+    rows = jnp.arange(scaled.shape[0])[:, None]
+    logits = scaled @ unit(vectors[: batch.is_seen.shape[0]]).T
     logits = jnp.where(batch.is_seen[None, :], logits, -1e9)
-    weights = jnp.exp(network.gate(context, batch.confidence, batch.has_say))
+    weights = jnp.exp(gate(context, batch.confidence, batch.has_say))
+    components = gate.components
     of_candidates = components.of_candidates((batch.ids.shape[1] - components.window) // (2 * NUM_LAGS))
-    by_network = jax.nn.softmax(logits * jnp.exp(network.temperature[...]), axis=-1)
+    by_network = jax.nn.softmax(logits * jnp.exp(gate.temperature[...]), axis=-1)
     popularity = jnp.broadcast_to(batch.popularity[None, :], logits.shape)
     mixture = weights[:, :1] * by_network + weights[:, -1:] * popularity
     mixture = mixture.at[rows, batch.ids].add(weights[:, of_candidates] * batch.shares)
     rule = jnp.asarray(components.counting_rule())[of_candidates]
     counting = jnp.zeros_like(logits).at[rows, batch.ids].add(rule[None, :] * batch.shares)
-    scores = (mixture, logits, counting, popularity)
-    return jnp.stack([_rank_of(score, batch) for score in scores], axis=1)
+    return jnp.stack([_rank_of(score, batch) for score in (mixture, logits, counting, popularity)], axis=1)
 
 
 def _rank_of(scores: jax.Array, batch: RankBatch) -> jax.Array:
     own = jnp.take_along_axis(scores, batch.targets[:, None], axis=1)
     return jnp.sum((scores >= own) & batch.is_seen[None, :], axis=1) - 1
-
-
-def merge_and_rank(
-    graph: nnx.GraphDef[InterestNetwork],
-    components: Components,
-    params: Params,
-    vectors: jax.Array,
-    batch: RankBatch,
-) -> jax.Array:
-    """`rank` over parameters as a tree."""
-    return rank(nnx.merge(graph, params), vectors, batch, components)
