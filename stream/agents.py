@@ -22,7 +22,9 @@ CHUNK_RECORDS = 256  # decoded in about 0.3 ms, so that the event loop stays res
 class Record(SourceRecord, Protocol):
     """What is read of a consumed record."""
 
-    timestamp: int
+    @property
+    def timestamp(self) -> int:
+        """Epoch milliseconds."""
 
 
 class BatchAgents:

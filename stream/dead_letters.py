@@ -11,11 +11,16 @@ MAX_KEPT_BYTES = 900_000  # a broker takes records up to 1 MiB; the headers need
 class SourceRecord(Protocol):
     """What is read of a Kafka record."""
 
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def topic(self) -> str: ...  # noqa: D102
+    @property
+    def partition(self) -> int: ...  # noqa: D102
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
 
 
 def dead_letter(record: SourceRecord, error: EventError, failed_at_ms: int) -> EncodedRecord:

@@ -7,11 +7,12 @@ It talks to the learner through two seams: where examples go (`Learner.add`), an
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from faust.types import TP
 
-from models.features import Examples, WindowBatch
+from models.features import KINDS, Examples, WindowBatch
 from models.learner import OnlineLearner
 from models.vocabulary import SlotTable
 from stream.admission import AdmissionPolicy, AdmissionState, Verdict
@@ -55,6 +56,20 @@ class Outcome:
         return sum(len(records) for records in self.updates.values())
 
 
+class WindowEvent(NamedTuple):
+    """One position of a window, for people to read.
+
+    Attributes:
+        kind: one of `KINDS`.
+        subject: item id or normalised query; None once it has left the vocabulary.
+        time_ms: event time.
+    """
+
+    kind: str
+    subject: str | None
+    time_ms: int
+
+
 class Updater:
     """The state of all users, and what a micro-batch does to it.
 
@@ -65,6 +80,7 @@ class Updater:
         first_version: versions of this process start above it.
 
     Attributes:
+        learner: learns from the examples, encodes the windows.
         ledger: what became of every record, by topic.
         next_offsets: one past the last record that this state contains, by partition.
     """
@@ -73,7 +89,7 @@ class Updater:
         self, policy: UpdaterPolicy, learner: OnlineLearner, encoder: RecordEncoder, first_version: int
     ) -> None:
         self._policy = policy
-        self._learner = learner
+        self.learner = learner
         self._encoder = encoder
         self._version = first_version
         self._users = SlotTable(policy.max_users)
@@ -98,6 +114,14 @@ class Updater:
             self._apply(arrived.take(in_order), users[in_order], outcome)
         return outcome
 
+    def window_of(self, user_id: str) -> list[WindowEvent]:
+        """A user's window, oldest first; empty for one that is not known."""
+        slots, kinds, times_ms = self._windows.of(self._users.get(user_id))
+        return [
+            WindowEvent(KINDS[kind], self._subject(slot), time_ms)
+            for slot, kind, time_ms in zip(slots.tolist(), kinds.tolist(), times_ms.tolist(), strict=True)
+        ]
+
     def state(self) -> dict[str, Array]:
         """Copies of all arrays, by `part/name`."""
         num_rows = self._users.end
@@ -119,6 +143,13 @@ class Updater:
     def _user_rows(self) -> dict[str, UserRows]:
         return {"windows": self._windows.rows, "admission": self._admission.rows, "interests": self._interests.rows}
 
+    def _subject(self, slot: int) -> str | None:
+        """The item id or normalised query in a slot; None for what has no slot of its own (any more)."""
+        try:
+            return self.learner.queries.query_of(-slot) if slot < 0 else self.learner.items.key_of(slot)
+        except KeyError:
+            return None
+
     def _resolve_users(self, events: EventColumns) -> Array:
         resolved = self._users.resolve(events.user_ids.tolist())
         for rows in self._user_rows.values():
@@ -129,8 +160,8 @@ class Updater:
     def _resolve_subjects(self, events: EventColumns) -> Array:
         """`[n]` int32: item slots, and query slots negated."""
         is_search = events.is_search
-        items = self._learner.resolve_items(events.subjects[~is_search].tolist())
-        queries = self._learner.resolve_queries(events.subjects[is_search].tolist())
+        items = self.learner.resolve_items(events.subjects[~is_search].tolist())
+        queries = self.learner.resolve_queries(events.subjects[is_search].tolist())
         self._windows.forget_slots(np.concatenate([items.evicted, -queries.evicted]))
         slots = np.empty(len(events), np.int32)
         slots[~is_search], slots[is_search] = items.slots, -queries.slots
@@ -156,8 +187,8 @@ class Updater:
         """Window, examples and updates of admitted events in event-time order."""
         slots = self._resolve_subjects(events)
         before = self._push(events, users, slots)
-        is_target = ~events.is_search & self._learner.items.is_target(slots)
-        self._learner.add(Examples(before.take(is_target), slots[is_target], events.kinds[is_target]))
+        is_target = ~events.is_search & self.learner.items.is_target(slots)
+        self.learner.add(Examples(before.take(is_target), slots[is_target], events.kinds[is_target]))
         self._emit(events, users, outcome)
 
     def _push(self, events: EventColumns, users: Array, slots: Array) -> WindowBatch:
@@ -175,7 +206,7 @@ class Updater:
         self._version += 1
         changed, from_end = np.unique(users[::-1], return_index=True)
         last = len(users) - 1 - from_end
-        vectors = self._learner.encode(self._windows.newest(changed, self._policy.encoder_window))
+        vectors = self.learner.encode(self._windows.newest(changed, self._policy.encoder_window))
         times_ms = self._windows.newest_ms(changed)
         interests = self._interests.advance(changed, vectors, times_ms, self._policy.emission)
         emit = np.flatnonzero(interests.should_emit)
@@ -183,7 +214,7 @@ class Updater:
             user_ids=events.user_ids[last[emit]],
             version=self._version,
             times_ms=times_ms[emit],
-            model_step=self._learner.model_step,
+            model_step=self.learner.model_step,
             interests=interests.take(emit),
             num_events=self._windows.num_events(changed[emit]),
         )

