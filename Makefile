@@ -15,6 +15,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(INSTALLED) ## .venv with the project in it, edits take effect at once (EXTRAS=dev,cuda for a GPU)
+	@:
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@PYTHON='$(PYTHON)' bash scripts/make-venv.sh .venv

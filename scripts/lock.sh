@@ -11,7 +11,7 @@ bash "$(dirname "$0")/make-venv.sh" "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check '.[dev,benchmark]'
 {
     echo '# Exact versions of all that the project and its extras dev and benchmark bring in.'
-    echo '# Written by `make lock`; read by `make install` and by compose/Dockerfile.'
+    echo '# Written by "make lock"; read by "make install" and by compose/Dockerfile.'
     "$work/venv/bin/python" -m pip freeze --exclude interest-stream | grep -E '^[A-Za-z0-9._-]+=='
 } >"$work/lock"
 mv "$work/lock" "$file"

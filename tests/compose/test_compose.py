@@ -1,0 +1,74 @@
+"""What `docker compose -f compose/compose.yaml up` gives: run by .ci/run, which has an engine and the image."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from stream.client import EventProducer, InterestSubscriber
+from tests.support.compose import Compose, docker, state
+from tests.support.waiting import wait_until
+
+WORKER_ANSWERS_WITHIN_S = 180  # most of it is compiling, 35 s on two cores that are otherwise idle
+GRACE_S = 20
+USERS = [f"u{n}" for n in range(10)]
+
+
+@pytest.fixture(scope="module")
+def compose() -> Iterator[Compose]:
+    project = Compose()
+    project.run("up", "--detach")
+    yield project
+    project.close()
+
+
+def test_topics_are_created_before_the_worker_starts(compose: Compose) -> None:
+    assert state(compose.container("topics"), "ExitCode") == "0"
+    checked = compose.run("run", "--rm", "topics", "interest-stream", "topics", "check")
+    assert checked.count("ok") == 6
+
+
+def test_events_go_in_and_every_user_gets_interests(compose: Compose) -> None:
+    send_clicks(compose)
+    with InterestSubscriber(compose.bootstrap, from_beginning=True) as subscriber:
+        wait_until(lambda: subscriber.poll() is None or set(USERS) <= set(subscriber.users), WORKER_ANSWERS_WITHIN_S)
+
+
+def test_killed_worker_starts_again_and_goes_on_with_newer_versions(compose: Compose) -> None:
+    worker = compose.container("worker")
+    with InterestSubscriber(compose.bootstrap) as subscriber:
+        before = subscriber.snapshot()
+        kill_minus_nine_inside(worker)
+        wait_until(lambda: int(restarts(worker)) > 0, GRACE_S)
+
+        send_clicks(compose)
+        wait_until(
+            lambda: subscriber.poll() is None or all(subscriber.users[u].version > before[u].version for u in USERS),
+            WORKER_ANSWERS_WITHIN_S,
+        )
+
+
+def test_worker_is_not_root_and_ends_in_time_with_a_checkpoint(compose: Compose) -> None:
+    worker = compose.container("worker")
+    assert docker("exec", worker, "id", "-u").strip() != "0"
+
+    compose.run("stop", "worker")  # SIGKILL after the grace period would end it with 137
+
+    assert state(worker, "ExitCode") == "0"
+    assert any(
+        name.isdigit() for name in compose.run("run", "--rm", "--no-deps", "worker", "ls", "checkpoints").split()
+    )
+
+
+def send_clicks(compose: Compose) -> None:
+    with EventProducer(compose.bootstrap) as producer:
+        for n in range(200):
+            producer.click(USERS[n % len(USERS)], f"i{n % 30}")
+
+
+def kill_minus_nine_inside(container: str) -> None:
+    """To docker a `docker kill` is a wish, after which it does not restart; a process that dies inside is a crash."""
+    docker("exec", container, "python3", "-c", "import os; os.kill(-1, 9)")
+
+
+def restarts(container: str) -> str:
+    return docker("inspect", "--format", "{{.RestartCount}}", container)
