@@ -127,7 +127,7 @@ class GateLearner:
 
         loss, gradient = jax.value_and_grad(loss_of)(state.params)
         updates, moments = self._optimizer.update(gradient, state.moments, state.params)
-        params = {name: value + jnp.asarray(updates[name]) for name, value in state.params.items()}
+        params = jax.tree.map(jnp.add, state.params, updates)
         after = GateState(params, moments)
         is_finite = jnp.isfinite(loss + optax.global_norm(gradient))
         return jax.tree.map(lambda new, old: jnp.where(is_finite, new, old), after, state), loss

@@ -8,15 +8,15 @@ import numpy as np
 
 from models.batches import BatchBuilder, Candidates, pad_rows
 from models.config import ModelConfig
-from models.device import FEW, GATE_SAMPLES, Device
+from models.device import FEW, GATE_KNOWN, GATE_SAMPLES, Device
 from models.evaluation import RANKERS, PrequentialMetrics
 from models.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
 from models.features import Examples, WindowBatch
 from models.gate import GateBatch
-from models.memory import CountingMemory
+from models.memory import CountingMemory, Recollection
 from models.queries import QueryVocabulary
 from models.ranking import RankBatch, catalogue_sizes
-from models.sampling import sample_items
+from models.sampling import join_known, sample_items
 from models.vocabulary import ItemVocabulary, Resolved
 
 _LEARN, _REPLAY, _SCORE, _RECYCLE = range(1, 5)  # purposes of random numbers: one stream each
@@ -222,9 +222,14 @@ class OnlineLearner:
             self._memory.probabilities(recollection, examples.targets),
             recollection.confidence,
             recollection.has_say,
-            self._sample(GATE_SAMPLES, rng),
+            self._gate_samples(recollection, rng),
         )
         return self._device.learn_gate(examples.windows, batch)
+
+    def _gate_samples(self, recollection: Recollection, rng: np.random.Generator) -> Candidates:
+        likeliest = recollection.likeliest(GATE_KNOWN)
+        known = likeliest[self._memory.is_seen[likeliest]]
+        return join_known(known, GATE_KNOWN, self._sample(GATE_SAMPLES, rng))
 
     def _sample(self, count: int, rng: np.random.Generator) -> Candidates:
         in_use = range(self.items.first, self.items.end)

@@ -78,6 +78,13 @@ class Recollection:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def likeliest(self, count: int) -> np.ndarray:
+        """Distinct items that are expected most after any of the windows: at most `count`, int32, ascending."""
+        shares = self.shares.ravel()
+        kept = min(2 * count, len(shares))  # most occur twice, as a successor and as a predecessor
+        top = np.argpartition(-shares, kept - 1)[:kept]
+        return np.unique(self.ids.ravel()[top[shares[top] > 0]])[:count]
+
 
 class NeighbourCounts:
     """For each item its `num_slots` heaviest neighbours with decayed counts; the lightest gives way to a new one."""

@@ -29,3 +29,20 @@ def sample_items(
     expected = num_uniform / max(len(in_use), 1) + (count - num_uniform) * ring.frequency[slots] / max(len(ring), 1)
     log_q = np.log(np.maximum(expected, 1e-9)).astype(np.float32)
     return Candidates(slots, np.where(is_seen[slots], log_q, _NEVER))
+
+
+def join_known(known: np.ndarray, room: int, sampled: Candidates) -> Candidates:
+    """Items that stand for themselves, then a sample that stands for all others.
+
+    A sum over the catalogue is dominated by few items that a sample seldom meets; where they can be guessed, summing
+    them exactly leaves the sample little to get wrong.
+
+    Args:
+        known: `[known]` int32 distinct slots.
+        room: the number that `known` is padded to.
+        sampled: of all items; those among `known` do not count.
+    """
+    slots, log_q = np.zeros(room, np.int32), np.full(room, _NEVER)
+    slots[: len(known)], log_q[: len(known)] = known, 0.0
+    others = np.where(np.isin(sampled.slots, known), _NEVER, sampled.log_q)
+    return Candidates(np.concatenate([slots, np.asarray(sampled.slots)]), np.concatenate([log_q, others]))
