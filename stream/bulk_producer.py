@@ -1,4 +1,4 @@
-"""Sends many event records quickly: confluent-kafka has 20 times kafka-python's rate. Knows not where they come from."""
+"""Sends many event records quickly; confluent-kafka has 20 times kafka-python's rate. Knows not where they are from."""
 
 import logging
 from collections import Counter

@@ -26,6 +26,7 @@ MAX_AHEAD_EVENTS = 20_000  # the shop waits for a worker that is so far behind: 
 STALL_TIMEOUT_S = 90.0  # nothing moves for so long: give up. The first compilation takes a quarter of it
 LAST_UPDATES_TIMEOUT_S = 5.0
 RECENT_LATENCIES = 5_000
+RATE_OVER_STATUSES = 4  # the worker speaks once a second
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ class Showcase:
         self._began_s = self._moved_s = time.monotonic()
         self._last_update_s = 0.0
         self._num_updates = 0
+        self._progress: deque[tuple[float, int]] = deque([(self._began_s, 0)], maxlen=RATE_OVER_STATUSES)
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +172,12 @@ class Showcase:
         status = self.status
         return status.records >= self.plan.num_events and not status.queued and self._num_updates >= status.updates
 
+    @property
+    def events_per_s(self) -> float:
+        """Events admitted a second, over the last seconds."""
+        (from_s, before), (to_s, after) = self._progress[0], self._progress[-1]
+        return (after - before) / (to_s - from_s) if to_s > from_s else 0.0
+
     def latency_ms(self) -> LatencyMs:
         """Of the recent updates."""
         return _percentiles(np.array(self._recent_ms))
@@ -190,6 +198,8 @@ class Showcase:
         self._shop.num_read = self.status.records
         self._take_updates()
         self.items.poll()
+        if self.status.events != self._progress[-1][1]:
+            self._progress.append((time.monotonic(), self.status.events))
         self._watch_for_stall(before != (self.status.state, self._num_updates, self.status.records))
 
     def finish(self) -> Summary:

@@ -11,9 +11,12 @@ COMMANDS = {
     "demo": "stream.cli.demo:demo",
     "worker": "stream.cli.worker:worker",
     "topics": "stream.cli.topics:topics",
+    "replay": "stream.cli.replay:replay_command",
     "watch": "stream.cli.watch:watch",
+    "dead-letters": "stream.cli.dead_letters:dead_letters",
     "schema": "stream.cli.schema:schema",
     "settings": "stream.cli.settings:settings",
+    "doctor": "stream.cli.doctor:doctor",
 }
 
 

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 import msgspec
@@ -15,6 +16,8 @@ from stream.embedded_broker import MOCK_PARTITIONS, EmbeddedBroker
 from stream.settings import Settings
 from stream.showcase import Showcase, ShowPlan
 from stream.topics import TopicNames
+
+LONG_TERM_MS = 10_000  # a simulated user comes back every few seconds, not days
 
 
 @click.command()
@@ -37,12 +40,14 @@ def demo(settings: Settings, events: int, rate: float, as_json: bool) -> None:
     plan = ShowPlan(num_events=events, events_per_s=rate, seed=settings.seed)
     view = terminal_view if sys.stdout.isatty() and not as_json else plain_lines
     with tempfile.TemporaryDirectory(prefix="interest-stream-") as scratch, EmbeddedBroker(topics) as broker:
-        of_worker = {
+        of_worker: dict[str, Any] = {
             "broker": broker.bootstrap,
             "checkpoint_dir": Path(scratch) / "checkpoints",
             "partitions": MOCK_PARTITIONS,
             "topic_check": False,  # the embedded broker knows no topic configurations
         }
+        if "long_term_ms" not in settings.model_fields_set:
+            of_worker["long_term_ms"] = LONG_TERM_MS
         with Showcase(settings.model_copy(update=of_worker), plan) as show:
             try:
                 view(show, as_json)

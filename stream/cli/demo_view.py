@@ -56,7 +56,7 @@ def _line(show: Showcase) -> str:
         return f"worker: {status.state}"
     recalls = ", ".join(f"{name} {_percent(getattr(status, of))}" for name, of in RANKERS)
     return (
-        f"{status.events:,} of {show.plan.num_events:,} events, {status.events_per_s:,.0f}/s, "
+        f"{status.events:,} of {show.plan.num_events:,} events, {show.events_per_s:,.0f}/s, "
         f"latency p50 {_ms(latency.p50)} p99 {_ms(latency.p99)}; recall@20: {recalls}"
     )
 
@@ -72,7 +72,7 @@ def _counters(show: Showcase) -> Table:
     cells = {
         "worker": status.state,
         "events": f"{status.events:,} / {show.plan.num_events:,}",
-        "events/s": f"{status.events_per_s:,.0f}",
+        "events/s": f"{show.events_per_s:,.0f}",
         "latency p50": _ms(latency.p50),
         "p99": _ms(latency.p99),
         "updates": f"{show.num_updates:,}",

@@ -1,0 +1,108 @@
+"""`interest-stream doctor`: what is well and what is not, line by line."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+import msgspec
+
+from checkpoints.lock import LOCK_FILE
+from stream.cli.options import as_json, with_settings
+from stream.errors import ConfigError
+from stream.settings import Settings
+from stream.topics import TopicAdmin, faults, wanted_topics
+
+FREE_BYTES_WANTED = 2 * 2**30  # three checkpoints of a million users at the default sizes
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the report.
+
+    Attributes:
+        what: what was looked at.
+        ok: whether it is as it must be.
+        detail: what was found, and what to do where it is not ok.
+    """
+
+    what: str
+    ok: bool
+    detail: str
+
+
+@click.command()
+@with_settings("broker", "topic_prefix", "partitions", "replication_factor", "checkpoint_dir", every=True)
+@as_json
+@click.pass_context
+def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
+    """Check broker, topics, device and disk; each line is ok or says what to do. Exit code 1 when one is not ok.
+
+    \b
+    Example:
+      interest-stream doctor --broker localhost:9092
+    """
+    findings = [finding for look in (_kafka, _device, _disk) for finding in look(settings)]
+    for finding in findings:
+        mark = "ok " if finding.ok else "BAD"
+        click.echo(msgspec.json.encode(finding) if as_json else f"{mark}  {finding.what}: {finding.detail}")
+    if not all(finding.ok for finding in findings):
+        ctx.exit(1)
+
+
+def _kafka(settings: Settings) -> Iterable[Finding]:
+    wanted = wanted_topics(settings)
+    try:
+        with TopicAdmin(settings.broker) as admin:
+            found = admin.find(topic.name for topic in wanted)
+    except ConfigError as error:
+        yield Finding("broker", False, str(error))
+        return
+    yield Finding("broker", True, f"answers at {settings.broker}")
+    wrong = faults(wanted, found)
+    for sentence in wrong:
+        yield Finding("topics", False, sentence)
+    if not wrong:
+        yield Finding(
+            "topics", True, f"{len(found)} topics, inputs and outputs with {settings.partitions} partitions each"
+        )
+
+
+def _device(_: Settings) -> Iterable[Finding]:
+    try:
+        from models import runtime  # noqa: PLC0415 - jax takes seconds to import
+
+        yield Finding("device", True, runtime.device_name())
+    except (ImportError, RuntimeError, OSError) as error:
+        yield Finding(
+            "device", False, f"jax finds no device: {error}; install the project again, or set JAX_PLATFORMS=cpu"
+        )
+
+
+def _disk(settings: Settings) -> Iterable[Finding]:
+    directory = settings.checkpoint_dir
+    existing = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        yield Finding("checkpoints", False, f"{existing} cannot be written; set checkpoint_dir or change its owner")
+        return
+    how = "will be made" if existing != directory.absolute() else "can be written"
+    in_use = "; a worker is using it" if _is_locked(directory / LOCK_FILE) else ""
+    yield Finding("checkpoints", True, f"{directory} {how}{in_use}")
+    free = shutil.disk_usage(existing).free
+    detail = f"{free / 2**30:.1f} GiB free at {existing}"
+    is_enough = free >= FREE_BYTES_WANTED
+    more = "" if is_enough else f"; expected {FREE_BYTES_WANTED / 2**30:.0f} GiB, make room or set checkpoint_dir"
+    yield Finding("disk", is_enough, detail + more)
+
+
+def _is_locked(lock: Path) -> bool:
+    """Whether a worker holds the lock; taking it for a moment, shared, harms nobody."""
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
