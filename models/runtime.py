@@ -22,8 +22,8 @@ def configure(*, preallocate: bool, compilation_cache: Path) -> None:
     directory = compilation_cache.expanduser()
     directory.mkdir(parents=True, exist_ok=True, mode=CACHE_MODE)
     directory.chmod(CACHE_MODE)
-    jax.config.update("jax_compilation_cache_dir", str(directory))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_compilation_cache_dir", str(directory))  # type: ignore[no-untyped-call]
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)  # type: ignore[no-untyped-call]
 
 
 def device_name() -> str:
