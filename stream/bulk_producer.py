@@ -11,7 +11,7 @@ from stream.connection import missing_broker
 from stream.errors import ConfigError
 from stream.topics import TopicNames
 
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
 DELIVERY_TIMEOUT_S = 120.0
 BUFFERED_RECORDS = 200_000  # some 60 MB; a full buffer makes `send` wait
 # The partitioner that agrees with kafka-python, aiokafka and Java on every key; librdkafka's own default does not.

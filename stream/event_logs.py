@@ -128,21 +128,22 @@ def read_log(path: Path, mapping: EventTypeMapping) -> Iterator[Line]:
 
 
 def _csv_rows(path: Path, file: Any) -> Iterator[tuple[int, Read]]:
-    reader = csv.reader(io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline=""))
-    header = next(reader, [])
-    missing = [name for name in COLUMNS[:4] if name not in header]
-    if missing:
-        raise ConfigError(f"{path} lacks the columns {', '.join(missing)}; expected {','.join(COLUMNS)}")
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield reader.line_num, _raising(EventError("not_csv", str(error)))
-            continue
-        if cells:
-            yield reader.line_num, partial(event_of_cells, header, cells)
+    with io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text:
+        reader = csv.reader(text)
+        header = next(reader, [])
+        missing = [name for name in COLUMNS[:4] if name not in header]
+        if missing:
+            raise ConfigError(f"{path} lacks the columns {', '.join(missing)}; expected {','.join(COLUMNS)}")
+        while True:
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                yield reader.line_num, _raising(EventError("not_csv", str(error)))
+                continue
+            if cells is None:
+                return
+            if cells:
+                yield reader.line_num, partial(event_of_cells, header, cells)
 
 
 def _json_rows(path: Path, file: Any) -> Iterator[tuple[int, Read]]:

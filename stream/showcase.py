@@ -5,7 +5,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 import numpy as np
@@ -61,6 +61,19 @@ class Summary(msgspec.Struct, frozen=True):
     dead_letters: int
 
 
+class Producer(Protocol):
+    """Where events go: `BulkProducer`."""
+
+    def send(self, event_kind: int, key: bytes, value: bytes) -> None:
+        """Send one."""
+
+    def poll(self) -> None:
+        """Look what was delivered."""
+
+    def flush(self) -> None:
+        """Wait until all is delivered."""
+
+
 class Shopkeeper(threading.Thread):
     """Sends the simulated shop's events at a steady rate; event times are the clock's.
 
@@ -69,7 +82,7 @@ class Shopkeeper(threading.Thread):
         failure: why it gave up, if it did.
     """
 
-    def __init__(self, producer: BulkProducer, plan: ShowPlan) -> None:
+    def __init__(self, producer: Producer, plan: ShowPlan) -> None:
         super().__init__(name="shop", daemon=True)
         self.num_sent = 0
         self.num_read = 0

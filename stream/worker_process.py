@@ -93,14 +93,16 @@ class WorkerProcess:
         return "\n  ".join([f"{sentence}; its last lines:", *self._log])
 
     def _read_status(self, pipe: IO[str]) -> None:
-        for line in pipe:
-            try:
-                self.status = msgspec.json.decode(line, type=WorkerStatus)
-            except msgspec.MsgspecError:
-                self._log.append(line.rstrip())
+        with pipe:
+            for line in pipe:
+                try:
+                    self.status = msgspec.json.decode(line, type=WorkerStatus)
+                except msgspec.MsgspecError:
+                    self._log.append(line.rstrip())
 
     def _read_log(self, pipe: IO[str]) -> None:
-        self._log.extend(line.rstrip() for line in pipe)
+        with pipe:
+            self._log.extend(line.rstrip() for line in pipe)
 
 
 def as_environment(settings: Settings) -> Mapping[str, str]:
