@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, Message, Producer
 
 from stream.connection import missing_broker
 from stream.errors import ConfigError
-from stream.topics import TopicNames
+from stream.topics import TopicNames, require_topics
 
 CONNECT_TIMEOUT_S = 5.0
 DELIVERY_TIMEOUT_S = 120.0
@@ -87,9 +87,7 @@ class BulkProducer:
             existing = self._producer.list_topics(timeout=CONNECT_TIMEOUT_S).topics
         except KafkaException as error:
             raise ConfigError(f"{missing_broker(self._broker)} ({error})") from error
-        missing = [topic for topic in self._topics if topic not in existing]
-        if missing:
-            raise ConfigError(f"missing topics: {', '.join(missing)}; `interest-stream topics create` makes them")
+        require_topics(self._topics, existing)
 
     def _on_delivery(self, error: Any, message: Message) -> None:
         if error is None:

@@ -15,7 +15,7 @@ from stream.errors import ConfigError, EventError
 from stream.events import KIND_OF_EVENT_CLASS, Click, Event, Purchase, Search, decode_event, encode_event
 from stream.nearest import VectorTable
 from stream.topic_reader import Record, TopicReader
-from stream.topics import TopicNames
+from stream.topics import TopicAdmin, TopicNames
 from stream.updates import InterestUpdate, decode_item_vector, decode_update
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,9 @@ class EventProducer:
     """Sends events, each to the topic of its kind with the user as its key. A context manager.
 
     Leaving the `with` block waits until the broker has everything. Sending does not block, but for a full buffer.
+
+    Raises:
+        ConfigError: no broker answers, or a topic is missing.
     """
 
     def __init__(
@@ -39,6 +42,8 @@ class EventProducer:
     ) -> None:
         self._broker = broker
         self._topics = topics or TopicNames.default()
+        with TopicAdmin(broker, api_version) as admin:
+            admin.require(self._topics.inputs)
         self._producer: Any = connect(KafkaProducer, broker, api_version, linger_ms=LINGER_MS)
         self._undelivered: list[KafkaError] = []
 

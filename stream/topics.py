@@ -81,9 +81,8 @@ def faults(wanted: Iterable[Topic], found: Mapping[str, Topic]) -> list[str]:
     """What is wrong with the topics, one sentence each that says what to do; empty when all is well."""
     wanted = list(wanted)
     present = [(topic, found[topic.name]) for topic in wanted if topic.name in found]
-    missing = [topic.name for topic in wanted if topic.name not in found]
     return [
-        *([f"missing topics: {', '.join(missing)}; `interest-stream topics create` makes them"] if missing else []),
+        *_missing([topic.name for topic in wanted if topic.name not in found]),
         *_partition_faults(present),
         *_replica_faults(present),
         *(
@@ -94,6 +93,10 @@ def faults(wanted: Iterable[Topic], found: Mapping[str, Topic]) -> list[str]:
             if is_.config.get(key) != value
         ),
     ]
+
+
+def _missing(names: list[str]) -> list[str]:
+    return [f"missing topics: {', '.join(names)}; `interest-stream topics create` makes them"] if names else []
 
 
 def _partition_faults(present: list[tuple[Topic, Topic]]) -> list[str]:
@@ -159,6 +162,10 @@ class TopicAdmin:
             for topic in self._admin.describe_topics(there)
         }
 
+    def require(self, names: Iterable[str]) -> None:
+        """`require_topics` of those that the broker has."""
+        require_topics(names, self._admin.list_topics())
+
     def create(self, wanted: Iterable[Topic]) -> list[str]:
         """Create those that are missing, leave the others alone; returns the names of the created. Idempotent.
 
@@ -183,6 +190,16 @@ class TopicAdmin:
             raise ConfigError(f"topic {topic.name} could not be created: {result['error_message']}")
         self._admin.wait_for_topics([topic.name])
         return True
+
+
+def require_topics(names: Iterable[str], existing: Iterable[str]) -> None:
+    """Raise where one of the topics does not exist.
+
+    Raises:
+        ConfigError: with the names of the missing.
+    """
+    there = set(existing)
+    _refuse(_missing([name for name in names if name not in there]))
 
 
 def create_topics(settings: Settings) -> list[str]:
