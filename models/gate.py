@@ -5,11 +5,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 
+from models import adam
 from models.batches import Array, Candidates
-from models.memory import NUM_LAGS, Components
+from models.memory import Components
 from models.network import unit
 from models.objective import log_normaliser, mixture_nll, weighted_mean
 from models.structure import Params, Structure
@@ -18,10 +18,10 @@ HIDDEN = 64
 
 
 class GateState(NamedTuple):
-    """Parameters of the gate and Optax's state for them."""
+    """Parameters of the gate and their Adam moments."""
 
     params: Params
-    moments: optax.OptState
+    moments: adam.Moments
 
 
 class GateBatch(NamedTuple):
@@ -48,7 +48,7 @@ def prior_logits(components: Components) -> np.ndarray:
     """Where the gate starts: network and nearest successors first, predecessors and old repeats last."""
     logits = np.full(components.count, -3.0, np.float32)
     logits[0] = 0.0
-    logits[components.successors] = np.log(0.6) * np.arange(NUM_LAGS)
+    logits[components.successors] = np.log(0.6) * np.arange(components.num_lags)
     logits[components.predecessors] = logits[components.successors] - 2.0
     logits[components.repeats] = np.log(0.15) + np.log(0.7) * np.arange(components.window)
     return logits
@@ -92,12 +92,12 @@ class GateLearner:
 
     def __init__(self, gate: Structure[Gate], learning_rate: float) -> None:
         self._gate = gate
-        self._optimizer = optax.adam(learning_rate)
+        self._learning_rate = learning_rate
 
     def begin(self) -> GateState:
         """The state before any step."""
         params = {name: jnp.array(value) for name, value in self._gate.initial.items()}
-        return GateState(params, self._optimizer.init(params))
+        return GateState(params, adam.begin(params))
 
     def learn(
         self, state: GateState, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: GateBatch
@@ -126,8 +126,5 @@ class GateLearner:
             return weighted_mean(mixture_nll(log_weights, own * sharpness - total, batch.probabilities), batch.weights)
 
         loss, gradient = jax.value_and_grad(loss_of)(state.params)
-        updates, moments = self._optimizer.update(gradient, state.moments, state.params)
-        params = jax.tree.map(jnp.add, state.params, updates)
-        after = GateState(params, moments)
-        is_finite = jnp.isfinite(loss + optax.global_norm(gradient))
-        return jax.tree.map(lambda new, old: jnp.where(is_finite, new, old), after, state), loss
+        after = GateState(*adam.step(state.params, gradient, state.moments, self._learning_rate))
+        return adam.apply_if(adam.is_finite(loss, gradient), after, state), loss

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.config import ModelConfig
 
-NUM_LAGS = 5  # the last items of a window whose neighbours are asked
+NUM_LAGS = 5
 SUCCESSOR_WEIGHTS = np.array([1.0, 1 / 2, 1 / 3])  # by distance in the window
 POPULARITY_HALF_LIFE = 23_000  # events
 LARGEST_UNIT = 1e20  # weights grow instead of all old ones shrinking; beyond this everything is scaled down, once
@@ -23,37 +23,42 @@ class Components:
     window: int
 
     @property
+    def num_lags(self) -> int:
+        """The last items of a window whose neighbours are asked."""
+        return min(NUM_LAGS, self.window)
+
+    @property
     def successors(self) -> slice:
         """Of the last, the second last, … item."""
-        return slice(1, 1 + NUM_LAGS)
+        return slice(1, 1 + self.num_lags)
 
     @property
     def predecessors(self) -> slice:
         """Of the last, the second last, … item."""
-        return slice(1 + NUM_LAGS, 1 + 2 * NUM_LAGS)
+        return slice(1 + self.num_lags, 1 + 2 * self.num_lags)
 
     @property
     def repeats(self) -> slice:
         """The last, the second last, … item itself."""
-        return slice(1 + 2 * NUM_LAGS, 1 + 2 * NUM_LAGS + self.window)
+        return slice(1 + 2 * self.num_lags, 1 + 2 * self.num_lags + self.window)
 
     @property
     def count(self) -> int:
         """All of them."""
-        return 2 + 2 * NUM_LAGS + self.window
+        return 2 + 2 * self.num_lags + self.window
 
     def num_candidates(self, neighbours: int) -> int:
         """Candidate columns of a `Recollection`."""
-        return 2 * NUM_LAGS * neighbours + self.window
+        return 2 * self.num_lags * neighbours + self.window
 
     def of_candidates(self, neighbours: int) -> np.ndarray:
         """The component that each candidate column of a `Recollection` belongs to."""
-        return np.r_[np.repeat(np.arange(1, 1 + 2 * NUM_LAGS), neighbours), np.arange(self.count)[self.repeats]]
+        return np.r_[np.repeat(np.arange(1, 1 + 2 * self.num_lags), neighbours), np.arange(self.count)[self.repeats]]
 
     def counting_rule(self) -> np.ndarray:
         """Fixed weights, the baseline without parameters: `[count]` float32."""
         rule = np.zeros(self.count, np.float32)
-        rule[self.successors] = 0.6 ** np.arange(NUM_LAGS)
+        rule[self.successors] = 0.6 ** np.arange(self.num_lags)
         lags = np.arange(self.window)
         rule[self.repeats] = np.where(lags < 10, 0.15 * 0.7**lags, 0.0)
         return rule
@@ -99,7 +104,7 @@ class NeighbourCounts:
         """Neighbours of items of any shape: ids and shares `[..., num_slots]`, log totals `[...]`."""
         counts = self.counts[items]
         totals = counts.sum(-1)
-        shares = counts / np.maximum(totals, 1e-9)[..., None]
+        shares = counts / np.maximum(totals, 1e-30)[..., None]
         return self.ids[items], shares, np.log1p(totals / self.unit)
 
     def add(self, sources: np.ndarray, neighbours: np.ndarray, weights: np.ndarray) -> None:
@@ -170,7 +175,7 @@ class CountingMemory:
 
     def recall(self, items: np.ndarray) -> Recollection:
         """What is expected after windows of items, `[batch, time]` as from `recent_items`."""
-        asked = items[:, : -1 - NUM_LAGS : -1]
+        asked = items[:, : -1 - self.components.num_lags : -1]
         parts = [table.of(asked) for table in (self.successors, self.predecessors)]
         batch, repeats = len(items), items[:, ::-1]
         say_repeats = (repeats > 0).astype(np.float32)
@@ -189,7 +194,7 @@ class CountingMemory:
         """What each component gives to the targets: `[batch, components]` float32, 0 for the network's."""
         at_target = recollection.shares * (recollection.ids == targets[:, None])
         window, batch = self.components.window, len(targets)
-        by_lag = at_target[:, :-window].reshape(batch, 2 * NUM_LAGS, -1).sum(2)
+        by_lag = at_target[:, :-window].reshape(batch, 2 * self.components.num_lags, -1).sum(2)
         network = np.zeros((batch, 1), np.float32)
         return np.concatenate([network, by_lag, at_target[:, -window:], self.popularity(targets)[:, None]], 1)
 
@@ -208,7 +213,9 @@ class CountingMemory:
         self._see(items, targets)
 
     def _see(self, items: np.ndarray, targets: np.ndarray) -> None:
+        self.is_seen[items] = True
         self.is_seen[targets] = True
+        self.is_seen[0] = False
         self._end = max(self._end, 1 + int(targets.max(initial=0)), 1 + int(items.max(initial=0)))
         np.add.at(self._trend, targets, self._trend_unit)
         self._trend_total += len(targets) * self._trend_unit

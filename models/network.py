@@ -39,8 +39,9 @@ def position_vectors(vectors: jax.Array, slots: Array, query_tokens: Array) -> j
     if not query_tokens.shape[0]:
         return items
     tokens = vectors.at[query_tokens].get(mode="promise_in_bounds")
-    num_tokens = jnp.maximum(jnp.sum(query_tokens > 0, axis=1, keepdims=True), 1)
-    queries = jnp.sum(tokens, axis=1) / num_tokens.astype(jnp.float32)
+    is_token = jnp.asarray(query_tokens > 0)[..., None]
+    num_tokens = jnp.maximum(jnp.sum(is_token, axis=1), 1)
+    queries = jnp.sum(tokens, axis=1, where=is_token) / num_tokens.astype(jnp.float32)
     at = jnp.maximum(-1 - slots, 0)
     return jnp.where((slots < 0)[..., None], queries.at[at].get(mode="promise_in_bounds"), items)
 

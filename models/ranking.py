@@ -7,7 +7,6 @@ import jax.numpy as jnp
 
 from models.batches import Array
 from models.gate import Gate
-from models.memory import NUM_LAGS
 from models.network import unit
 
 SMALLEST_CATALOGUE = 4_096
@@ -63,7 +62,8 @@ def rank(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, 
     logits = jnp.where(batch.is_seen[None, :], logits, -1e9)
     weights = jnp.exp(gate(context, batch.confidence, batch.has_say))
     components = gate.components
-    of_candidates = components.of_candidates((batch.ids.shape[1] - components.window) // (2 * NUM_LAGS))
+    neighbours = (batch.ids.shape[1] - components.window) // (2 * components.num_lags)
+    of_candidates = components.of_candidates(neighbours)
     by_network = jax.nn.softmax(logits * jnp.exp(gate.temperature[...]), axis=-1)
     popularity = jnp.broadcast_to(batch.popularity[None, :], logits.shape)
     mixture = weights[:, :1] * by_network + weights[:, -1:] * popularity

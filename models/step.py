@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
+from models import adam
 from models.batches import Array, StepBatch
 from models.config import ModelConfig
 from models.network import InterestNetwork, unit
@@ -19,13 +19,13 @@ class NetworkState(NamedTuple):
 
     Attributes:
         params: the network's parameters.
-        moments: Optax's state for them.
+        moments: their Adam moments.
         table: item and token vectors.
         step: int32, steps taken.
     """
 
     params: Params
-    moments: optax.OptState
+    moments: adam.Moments
     table: EmbeddingTable
     step: jax.Array
 
@@ -36,12 +36,11 @@ class NetworkLearner:
     def __init__(self, network: Structure[InterestNetwork], config: ModelConfig) -> None:
         self._network = network
         self._config = config
-        self._optimizer = optax.adam(config.learning_rate)
 
     def begin(self, table: EmbeddingTable) -> NetworkState:
         """The state before any step."""
         params = {name: jnp.array(value) for name, value in self._network.initial.items()}
-        return NetworkState(params, self._optimizer.init(params), table, jnp.int32(0))
+        return NetworkState(params, adam.begin(params), table, jnp.int32(0))
 
     def learn(self, state: NetworkState, batch: StepBatch) -> tuple[NetworkState, jax.Array]:
         """One step; returns the state after it, unchanged but for the count if the loss is not finite, and the loss."""
@@ -49,15 +48,10 @@ class NetworkLearner:
         key = jax.random.fold_in(jax.random.key(self._config.seed), state.step)
         gradient = jax.value_and_grad(self._loss, argnums=(0, 1))
         loss, (for_params, for_rows) = gradient(state.params, before.vectors, batch, key)
-        updates, moments = self._optimizer.update(for_params, state.moments, state.params)
-        params = optax.apply_updates(state.params, updates)
+        params, moments = adam.step(state.params, for_params, state.moments, self._config.learning_rate)
         rows = adam_rows(before, for_rows, self._config.row_learning_rate)
-        is_finite = jnp.isfinite(loss + optax.global_norm(for_params) + optax.global_norm(for_rows))
-        params, moments, rows = jax.tree.map(
-            lambda new, old: jnp.where(is_finite, new, old),
-            (params, moments, rows),
-            (state.params, state.moments, before),
-        )
+        is_finite = adam.is_finite(loss, for_params, for_rows)
+        params, moments, rows = adam.apply_if(is_finite, (params, moments, rows), (state.params, state.moments, before))
         loss = jnp.where(is_finite, loss, jnp.nan)
         return NetworkState(params, moments, scatter(state.table, batch.rows, rows), state.step + 1), loss
 
@@ -101,7 +95,7 @@ def replace_rows(table: EmbeddingTable, rows: Array, vectors: Array) -> Embeddin
 
 def _start(vectors: jax.Array, items: Array, windows: Array) -> jax.Array:
     """Half at the mean direction of the window, half at the random vector that they have."""
-    around = jnp.sum(unit(vectors[windows]) * (windows > 0)[..., None], axis=1)
+    around = jnp.sum(unit(vectors[windows]), axis=1)  # row 0, where a window is empty, is zero
     near = unit(around) * INITIAL_SCALE * jnp.sqrt(jnp.float32(vectors.shape[1]))
     own = vectors.at[items].get(mode="fill", fill_value=0.0)
     return vectors.at[items].set(0.5 * near + 0.5 * own, mode="drop")

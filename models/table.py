@@ -5,14 +5,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
+from models import adam
 from models.batches import Array
 
 INITIAL_SCALE = 0.3  # standard deviation of a fresh vector's coordinates
-
-_LONG_AGO = 1_000_000_000
-"""Steps that Adam believes it took: rows start at different times, one shared count would unbias them wrongly."""
 
 
 class EmbeddingTable(NamedTuple):
@@ -49,10 +46,7 @@ def scatter(table: EmbeddingTable, rows: Array, values: EmbeddingTable) -> Embed
 
 
 def adam_rows(rows: EmbeddingTable, gradients: jax.Array, learning_rate: float) -> EmbeddingTable:
-    """One step of Adam on gathered rows."""
-    adam = optax.scale_by_adam()
-    before = optax.ScaleByAdamState(jnp.int32(_LONG_AGO), rows.mean, rows.square)
-    directions, after = adam.update(gradients, before)
-    assert isinstance(after, optax.ScaleByAdamState)  # noqa: S101 — its declared type is wider
-    vectors = rows.vectors - learning_rate * jnp.asarray(directions)
+    """One step of Adam on gathered rows; each began at a time of its own, so no shared count corrects their moments."""
+    before = adam.Moments(jnp.int32(adam.LONG_AGO), rows.mean, rows.square)
+    vectors, after = adam.step(rows.vectors, gradients, before, learning_rate)
     return EmbeddingTable(vectors, jnp.asarray(after.mu), jnp.asarray(after.nu))

@@ -102,9 +102,10 @@ class SlotTable:
         lacking = num_new - (self.capacity - len(self._slot_of))
         if lacking <= 0:
             return np.zeros(0, np.int32)
-        is_free = np.zeros(self.capacity, bool)
+        num_given = len(self._keys)
+        is_free = np.zeros(num_given, bool)
         is_free[np.fromiter(self._free, np.int64, len(self._free)) - self.first] = True
-        old = np.flatnonzero((self._last_used < start) & ~is_free)
+        old = np.flatnonzero((self._last_used[:num_given] < start) & ~is_free)
         if len(old) < lacking:
             raise ValueError(
                 f"{num_new} new keys at once do not fit a pool of {self.capacity}; resolve fewer at a time"

@@ -1,0 +1,23 @@
+"""jax at its strictest, and compiled steps kept for the session."""
+
+from collections.abc import Iterator
+
+import jax
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def strict_jax(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Implicit promotion of ranks or types raises; learners of one shape are compiled once."""
+    settings = {
+        "jax_numpy_rank_promotion": "raise",
+        "jax_numpy_dtype_promotion": "strict",
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+    }
+    before = {name: getattr(jax.config, name) for name in settings}
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)

@@ -1,0 +1,230 @@
+"""The laws of the learner: it scores before it learns, restores to the bit, compiles once, forgets what left."""
+
+import numpy as np
+import pytest
+
+from models.features import CLICK, Examples, WindowBatch
+from tests.unit.models.builders import (
+    a_learner,
+    an_example,
+    differences,
+    learn_all,
+    some_examples,
+    windows_of,
+)
+
+
+def test_scoring_before_any_learning_works_and_changes_nothing():
+    learner, untouched = a_learner(), a_learner()
+    for each in (learner, untouched):
+        some_examples(each, 1)
+    vectors = learner.encode(windows_of([3, 4], [], [-1]))
+    assert np.allclose(np.linalg.norm(vectors[[0]], axis=1), 1.0)
+    assert np.isfinite(vectors).all()
+    assert differences(learner, untouched) == []
+
+
+def test_nothing_pending_nothing_learned():
+    learner = a_learner()
+    assert learner.learn_batch() is None
+    learner.replay_batch()
+    assert learner.model_step == 0
+
+
+def test_oldest_are_learned_first_and_counted():
+    learner = a_learner()
+    learner.add(some_examples(learner, 11))
+    reports = [learner.learn_batch(), learner.learn_batch()]
+    assert [report.num_events for report in reports if report] == [8, 3]
+    assert learner.num_pending == 0
+
+
+def test_target_never_seen_is_left_out_and_counted():
+    learner = a_learner()
+    slots = learner.resolve_items(["a", "b"]).slots
+    learner.add(an_example([slots[0]], slots[1]))
+    report = learner.learn_batch()
+    assert report is not None
+    assert len(report.ranks) == 0
+    assert learner.prequential.num_unseen == 1
+
+
+def test_ranks_are_those_of_a_plain_cosine_ranking():
+    learner = a_learner()
+    learner.add(some_examples(learner, 40))
+    learn_all(learner)
+    slots = learner.resolve_items([f"item {n}" for n in range(20)]).slots
+    window = windows_of([slots[1], slots[2]])
+    cosines = learner.item_vectors(slots) @ learner.encode(window)[0]
+    learner.add(Examples(window, slots[5:6], np.array([CLICK], np.int8)))
+    report = learner.learn_batch()
+    assert report is not None
+    assert report.ranks[0, 1] == (cosines >= cosines[5]).sum() - 1
+
+
+def test_equal_learners_stay_equal_to_the_bit():
+    one, two = a_learner(), a_learner()
+    for each in (one, two):
+        each.add(some_examples(each, 40))
+        learn_all(each)
+    assert differences(one, two) == []
+
+
+def test_another_seed_gives_another_model():
+    one, two = a_learner(), a_learner(seed=1)
+    windows = windows_of([3])
+    assert not np.allclose(one.encode(windows), two.encode(windows))
+
+
+def test_restored_learner_is_equal_and_so_is_its_next_step():
+    learner, other = a_learner(), a_learner()
+    learner.add(some_examples(learner, 30))
+    learner.learn_batch()
+    learner.replay_batch()
+    other.restore(learner.state())
+    assert differences(learner, other) == []
+    learn_all(learner)
+    learn_all(other)
+    assert differences(learner, other) == []
+
+
+def test_state_is_not_changed_by_later_learning():
+    learner = a_learner()
+    learner.add(some_examples(learner, 30))
+    learner.learn_batch()
+    state = learner.state()
+    kept = {name: array.copy() for name, array in state.items()}
+    learn_all(learner)
+    assert all(np.array_equal(state[name], kept[name]) for name in state)
+
+
+def test_compiled_once_whatever_sizes_arrive():
+    learner = a_learner()
+    learner.compile()
+    compiled = learner.compilations
+    for count in (1, 7, 8, 33):
+        examples = some_examples(learner, count, seed=count)
+        learner.encode(examples.windows)
+        learner.add(examples)
+        learn_all(learner)
+    learner.encode(WindowBatch.empty(1100, 4))
+    learner.item_vectors(np.arange(learner.items.num_rows))
+    assert learner.compilations == compiled
+
+
+def test_compiling_changes_nothing():
+    learner, untouched = a_learner(), a_learner()
+    learner.compile()
+    assert differences(learner, untouched) == []
+
+
+def test_vector_does_not_depend_on_who_shares_the_batch():
+    learner = a_learner()
+    examples = some_examples(learner, 30)
+    together = learner.encode(examples.windows)
+    alone = np.concatenate([learner.encode(examples.windows.take(slice(n, n + 1))) for n in range(30)])
+    assert np.allclose(together, alone, rtol=0, atol=1e-6)
+
+
+def test_kind_gap_and_value_reach_the_interest_once_learned():
+    learner = a_learner()
+    learner.add(some_examples(learner, 80))
+    learn_all(learner)
+    plain, purchase, late = windows_of([3]), windows_of([3]), windows_of([3])
+    purchase.kinds[0, -1], late.gaps[0, -1] = 1, 20
+    vectors = [learner.encode(windows)[0] for windows in (plain, purchase, late)]
+    assert not np.allclose(vectors[0], vectors[1])
+    assert not np.allclose(vectors[0], vectors[2])
+
+
+def test_loss_that_is_not_finite_is_not_applied():
+    learner = a_learner()
+    examples = some_examples(learner, 8)
+    examples.windows.values[:, -1] = np.inf
+    before = learner.state()
+    learner.add(examples)
+    report = learner.learn_batch()
+    after = learner.state()
+    assert report is not None
+    assert np.isnan(report.loss)
+    changed = [name for name in before if "device" in name and not np.array_equal(before[name], after[name])]
+    assert [name for name in changed if "mean" in name or "square" in name or "moments" in name] == []
+    assert all(np.isfinite(array).all() for name, array in after.items() if name.startswith("device"))
+
+
+def test_a_new_item_starts_near_the_window_it_was_first_seen_in():
+    learner = a_learner(dim=64, row_learning_rate=1e-9)
+    known, new = learner.resolve_items(["known", "new"]).slots
+    learner.add(an_example([known], new))
+    learner.learn_batch()
+    one, two = learner.item_vectors(np.array([known, new]))
+    assert one @ two > 0.5
+
+
+def test_touched_items_are_told_once():
+    learner = a_learner()
+    a, b = learner.resolve_items(["a", "b"]).slots
+    learner.add(an_example([a], b))
+    learner.learn_batch()
+    assert learner.take_touched_items().tolist() == [a, b]
+    assert learner.take_touched_items().tolist() == []
+
+
+def test_untouched_items_keep_their_vectors_to_the_bit():
+    learner = a_learner()
+    learner.add(some_examples(learner, 40))
+    learn_all(learner)
+    learner.take_touched_items()
+    before = learner.item_vectors(np.arange(learner.items.num_rows))
+    learner.add(some_examples(learner, 1, seed=9))
+    learner.learn_batch()
+    touched = learner.take_touched_items()
+    rest = np.setdiff1d(np.arange(learner.items.num_rows), touched)
+    assert len(touched) > 0
+    assert not before[0].any()
+    assert np.array_equal(before[rest], learner.item_vectors(rest))
+
+
+def test_recycled_slot_starts_with_a_fresh_vector_and_no_past():
+    learner = a_learner(max_items=4)
+    slots = learner.resolve_items(["a", "b", "c", "d"]).slots
+    for target in (1, 2, 3):
+        learner.add(an_example([slots[0]], slots[target]))
+    learn_all(learner)
+    before = learner.item_vectors(slots[:1])
+    learner.add(an_example([slots[1], slots[0]], slots[2]))
+    resolved = learner.resolve_items(["new"])
+    assert resolved.evicted.tolist() == resolved.slots.tolist() == [slots[0]]
+    assert not np.allclose(before, learner.item_vectors(resolved.slots))
+    state = learner.state()
+    assert not state["device/items.mean"][slots[0]].any()
+    assert state["pending/window_slots"].tolist() == [[0, 0, slots[1], 0]]
+    assert slots[0] not in state["memory/predecessor_ids"]
+
+
+def test_pending_target_that_left_teaches_nothing():
+    learner = a_learner(max_items=2)
+    a, b = learner.resolve_items(["a", "b"]).slots
+    learner.add(an_example([b], a))
+    learner.resolve_items(["new"])
+    report = learner.learn_batch()
+    assert report is not None
+    assert (report.num_events, report.num_skipped) == (1, 1)
+
+
+def test_evicted_query_leaves_the_waiting_windows():
+    learner = a_learner(max_queries=1)
+    item = learner.resolve_items(["a"]).slots[0]
+    query = learner.resolve_queries(["one"]).slots[0]
+    learner.add(an_example([-query], item))
+    assert learner.resolve_queries(["two"]).evicted.tolist() == [query]
+    assert not learner.state()["pending/window_slots"].any()
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.5])
+def test_scoring_more_or_less_does_not_change_what_is_learned(ratio):
+    one, two = a_learner(), a_learner(score_sample_ratio=ratio)
+    for each in (one, two):
+        each.add(some_examples(each, 40))
+        learn_all(each)
+    assert all("prequential" in name for name in differences(one, two))

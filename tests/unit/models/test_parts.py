@@ -1,0 +1,124 @@
+"""Small parts of the model, each against its formula."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from models.encoders import build_encoder
+from models.evaluation import PrequentialMetrics, RankHistogram
+from models.examples import ReplayRing
+from models.features import WindowBatch
+from models.gate import Gate
+from models.memory import Components
+from models.network import drop
+from models.objective import log_normaliser, sampled_softmax
+from models.sampling import join_known, sample_items
+from models.table import EmbeddingTable, adam_rows
+from tests.unit.models.builders import a_config, an_example, windows_of
+
+
+def test_newest_positions_are_kept_and_missing_ones_are_empty():
+    windows = windows_of([1, 2, 3])
+    assert windows.newest(2).slots.tolist() == [[2, 3]]
+    assert windows.newest(5).slots.tolist() == [[0, 0, 1, 2, 3]]
+
+
+def test_empty_positions_change_nothing_wherever_they_stand():
+    encoder = build_encoder(a_config(), nnx.Rngs(0))
+    inputs = jax.random.normal(jax.random.key(0), (1, 2, 8))
+    gap = jnp.zeros((1, 1, 8))
+    dense = encoder(inputs, jnp.ones((1, 2), bool))
+    holed = encoder(
+        jnp.concatenate([gap, inputs[:, :1], gap, inputs[:, 1:]], axis=1), jnp.array([[False, True, False, True]])
+    )
+    assert np.array_equal(dense, holed)
+
+
+def test_unknown_encoder_is_named():
+    with pytest.raises(ValueError, match="encoder='rnn' is unknown; expected one of: gru"):
+        build_encoder(a_config(encoder="rnn"), nnx.Rngs(0))
+
+
+def test_gate_gives_no_weight_to_a_component_without_a_say():
+    components = Components(window=4)
+    gate = Gate(16, components, nnx.Rngs(0))
+    has_say = np.zeros((1, components.count), bool)
+    has_say[0, :2] = True
+    weights = jnp.exp(gate(jnp.ones((1, 16)), jnp.ones((1, components.count)), has_say))
+    assert float(weights.sum()) == pytest.approx(1.0)
+    assert float(weights[0, 2:].sum()) == 0.0
+
+
+def test_normaliser_over_all_items_is_exact():
+    logits = jnp.array([[0.5, -1.0, 2.0]])
+    is_same = jnp.array([[False, False, True]])
+    total = log_normaliser(logits[:, 2], logits, jnp.zeros(3), is_same)
+    assert float(total[0]) == pytest.approx(float(jax.nn.logsumexp(logits)))
+
+
+def test_sampled_softmax_of_the_only_item_is_zero():
+    assert sampled_softmax(jnp.ones(1), jnp.ones((1, 1)), jnp.zeros(1), jnp.ones((1, 1), bool)).tolist() == [0.0]
+
+
+def test_log_q_is_the_expected_number_of_occurrences():
+    ring = ReplayRing(8, time=4, num_items=6)
+    ring.put(an_example([3], 4))
+    sample = sample_items(4, ring, np.array([False] * 3 + [True] * 3), range(3, 6), np.random.default_rng(0))
+    expected = {3: 2 / 3, 4: 2 / 3 + 2, 5: 2 / 3}
+    got = dict(zip(sample.slots.tolist(), np.exp(sample.log_q).tolist(), strict=True))
+    assert got == pytest.approx({slot: expected[slot] for slot in got})
+
+
+def test_items_never_seen_do_not_count_as_samples():
+    ring = ReplayRing(8, time=4, num_items=6)
+    sample = sample_items(4, ring, np.zeros(6, bool), range(3, 6), np.random.default_rng(0))
+    assert (sample.log_q > 1e8).all()
+
+
+def test_known_items_count_once_and_not_again_when_sampled():
+    ring = ReplayRing(8, time=4, num_items=6)
+    sampled = sample_items(50, ring, np.ones(6, bool), range(3, 6), np.random.default_rng(0))
+    joined = join_known(np.array([4], np.int32), 2, sampled)
+    assert joined.slots[:2].tolist() == [4, 0]
+    assert joined.log_q[0] == 0.0
+    assert (joined.log_q[1:][joined.slots[1:] == 4] > 1e8).all()
+
+
+def test_dropout_keeps_the_mean_and_drops_the_ratio():
+    dropped = drop(jnp.ones((100, 100)), 0.2, jax.random.key(0))
+    assert float(dropped.mean()) == pytest.approx(1.0, abs=0.02)
+    assert float((dropped == 0).mean()) == pytest.approx(0.2, abs=0.02)
+
+
+def test_row_without_gradient_and_moments_stays():
+    rows = EmbeddingTable(jnp.ones((2, 4)), jnp.zeros((2, 4)), jnp.zeros((2, 4)))
+    after = adam_rows(rows, jnp.zeros((2, 4)).at[1].set(1.0), 0.1)
+    assert after.vectors[0].tolist() == [1.0] * 4
+    assert (after.vectors[1] < 1.0).all()
+
+
+def test_recall_and_mrr_of_known_ranks():
+    histogram = RankHistogram()
+    histogram.add(np.array([[0, 1, 19, 20], [3, 1, 500, 20]]))
+    assert histogram.recall("mixture", 1) == 0.5
+    assert histogram.mrr("mixture", 20) == pytest.approx((1 + 1 / 4) / 2)
+    assert histogram.recall("counting", 20) == 0.5
+    assert histogram.recall("popularity", 20) == 0.0
+
+
+def test_recall_before_any_prediction_is_not_a_number():
+    assert np.isnan(RankHistogram().recall("mixture", 20))
+
+
+def test_recent_figures_follow_a_change_that_the_total_hardly_sees():
+    metrics = PrequentialMetrics()
+    metrics.add(np.zeros((20_000, 4), np.int64), num_unseen=0)
+    metrics.add(np.full((10_000, 4), 50), num_unseen=0)
+    assert metrics.total.recall("vector", 20) == pytest.approx(2 / 3)
+    assert metrics.recent.recall("vector", 20) < 0.2
+
+
+def test_windows_are_empty_by_default():
+    assert not WindowBatch.empty(2, 3).slots.any()
