@@ -38,11 +38,13 @@ class InterestApp(faust.App):
 
     Attributes:
         positions: where to read on; the transport asks for it.
+        fetch_max_wait_ms: how long the broker holds an empty fetch back; the transport asks for it.
         state_name: what the worker is doing, for its status.
     """
 
     def __init__(self, settings: Settings, **options: Any) -> None:
         self.positions = Positions()
+        self.fetch_max_wait_ms = settings.fetch_max_wait_ms
         self.state_name: WorkerState = "compiling"
         self._settings = settings
         self._intake = Intake(settings.queue_events, self.positions)

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     session_timeout_s: Annotated[float, Field(ge=1)] = Field(
         10.0, description="Seconds without a heartbeat after which the broker gives the partitions away."
     )
+    fetch_max_wait_ms: PositiveInt = Field(
+        500, description="How long the broker holds a fetch back while it has nothing."
+    )
     fetch_max_records: PositiveInt = Field(4_096, description="Records a fetch hands over at the most.")
 
     # -- Windows and admission

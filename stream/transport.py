@@ -7,6 +7,7 @@ it spends them on every batch. Registered under `batch://` through the entry poi
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import aiokafka
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
@@ -15,8 +16,11 @@ class BatchConsumer(driver.Consumer):
     """Hands over whole partition batches; Faust's own bookkeeping of acknowledgements has no say.
 
     The app it belongs to may have an attribute `positions` (`stream.positions.Positions`): where it knows a partition,
-    that decides where to read on, not the committed offset.
+    that decides where to read on, not the committed offset. It may also have `fetch_max_wait_ms`.
     """
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 (Faust's signature)
         """Yield each partition's records as one message."""
@@ -62,6 +66,15 @@ class BatchConsumer(driver.Consumer):
         assigned = self.assignment()
         ours = {tp: offset for tp, offset in next_offset_of.items() if tp in assigned}
         return bool(ours) and bool(await self._commit(ours))
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Where Faust says 1.5 s whatever the app wants, the app's `fetch_max_wait_ms` decides."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = getattr(self.app, "fetch_max_wait_ms", consumer._fetch_max_wait_ms)
+        return consumer
 
 
 class Transport(driver.Transport):
