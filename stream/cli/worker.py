@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ import msgspec
 
 from stream.cli.options import as_json, with_settings
 from stream.settings import Settings
+from stream.status import WorkerStatus
 
 if TYPE_CHECKING:
     from stream.app import InterestApp
@@ -40,7 +42,7 @@ def worker(settings: Settings, as_json: bool) -> None:
         faust.Worker(app, loop=loop, quiet=True, stdout=sys.stderr, override_logging=False).execute_from_commandline()
     finally:
         if reporting is not None:
-            _print_status(app)
+            _print_status(app.status())
 
 
 def _set_up_logging(level: str) -> None:
@@ -50,11 +52,15 @@ def _set_up_logging(level: str) -> None:
 
 
 async def _report(app: "InterestApp") -> None:
-    """Print a status line every `STATUS_EVERY_S`."""
+    """Print a status line every `STATUS_EVERY_S`, with the rate since the line before."""
+    at, events = time.monotonic(), app.status().events
     while True:
-        _print_status(app)
+        status, now = app.status(), time.monotonic()
+        rate = (status.events - events) / (now - at) if now > at else 0.0
+        _print_status(msgspec.structs.replace(status, events_per_s=round(rate, 1)))
+        at, events = now, status.events
         await asyncio.sleep(STATUS_EVERY_S)
 
 
-def _print_status(app: "InterestApp") -> None:
-    click.echo(msgspec.json.encode(app.status()))
+def _print_status(status: WorkerStatus) -> None:
+    click.echo(msgspec.json.encode(status))
