@@ -183,7 +183,9 @@ class Showcase:
     def is_over(self) -> bool:
         """Whether every event is through."""
         status = self.status
-        return status.records >= self.plan.num_events and not status.queued and self._num_updates >= status.updates
+        is_read = status.records >= self.plan.num_events and not status.queued
+        is_quiet = time.monotonic() - self._last_update_s > LAST_UPDATES_TIMEOUT_S
+        return is_read and (self._num_updates >= status.updates or is_quiet)
 
     @property
     def events_per_s(self) -> float:
@@ -216,7 +218,11 @@ class Showcase:
         self._watch_for_stall(before != (self.status.state, self._num_updates, self.status.records))
 
     def finish(self) -> Summary:
-        """Stop the shop, then the worker; what came of it all."""
+        """Stop the shop, then the worker; what came of it all.
+
+        Raises:
+            StateError: the worker did not end well.
+        """
         self._shop.close()
         status = self._worker.stop()
         deadline = time.monotonic() + LAST_UPDATES_TIMEOUT_S

@@ -65,14 +65,14 @@ class WorkerProcess:
             raise StateError(self._story(f"the worker ended by itself with exit code {self._process.returncode}"))
 
     def stop(self) -> WorkerStatus:
-        """Ask the worker to finish; its last status.
+        """Ask the worker to finish and wait for it; its last status.
 
         Raises:
             StateError: it did not end well.
         """
         self.check()
         self._end()
-        if self._process.returncode != 0:
+        if self._process.returncode not in (0, -signal.SIGTERM):  # the latter before it is ready: nothing to save yet
             raise StateError(self._story(f"the worker stopped with exit code {self._process.returncode}"))
         return self.status
 
