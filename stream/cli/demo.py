@@ -17,7 +17,11 @@ from stream.settings import Settings
 from stream.showcase import Showcase, ShowPlan
 from stream.topics import TopicNames
 
-LONG_TERM_MS = 10_000  # a simulated user comes back every few seconds, not days
+# Settings that suit the demo, where nobody said otherwise.
+SUITED: dict[str, Any] = {
+    "long_term_ms": 10_000,  # a simulated user comes back every few seconds, not days
+    "fetch_max_wait_ms": 20,  # the embedded broker holds an empty fetch back for so long, whatever comes meanwhile
+}
 
 
 @click.command()
@@ -40,15 +44,12 @@ def demo(settings: Settings, events: int, rate: float, as_json: bool) -> None:
     plan = ShowPlan(num_events=events, events_per_s=rate, seed=settings.seed)
     view = terminal_view if sys.stdout.isatty() and not as_json else plain_lines
     with tempfile.TemporaryDirectory(prefix="interest-stream-") as scratch, EmbeddedBroker(topics) as broker:
-        of_worker: dict[str, Any] = {
-            "broker": broker.bootstrap,
-            "checkpoint_dir": Path(scratch) / "checkpoints",
-            "partitions": MOCK_PARTITIONS,
-            "topic_check": False,  # the embedded broker knows no topic configurations
-        }
-        if "long_term_ms" not in settings.model_fields_set:
-            of_worker["long_term_ms"] = LONG_TERM_MS
-        with Showcase(settings.model_copy(update=of_worker), plan) as show:
+        worker_settings = settings.model_copy(
+            update={name: value for name, value in SUITED.items() if name not in settings.model_fields_set}
+            | {"broker": broker.bootstrap, "checkpoint_dir": Path(scratch) / "checkpoints"}
+            | {"partitions": MOCK_PARTITIONS, "topic_check": False}  # the embedded broker has no topic configurations
+        )
+        with Showcase(worker_settings, plan) as show:
             try:
                 view(show, as_json)
             except KeyboardInterrupt:
