@@ -48,8 +48,10 @@ class Settings(BaseSettings):
     topic_check: bool = Field(
         True, description="Refuse to start while the topics are not as `topics create` makes them."
     )
-    session_timeout_s: Annotated[float, Field(ge=1)] = Field(
-        10.0, description="Seconds without a heartbeat after which the broker gives the partitions away."
+    session_timeout_s: Annotated[float, Field(ge=6)] = Field(
+        10.0,
+        description="Seconds without a heartbeat after which the broker gives the partitions away; "
+        "a broker refuses less than its group.min.session.timeout.ms, 6 s by default.",
     )
     fetch_max_wait_ms: PositiveInt = Field(
         500, description="How long the broker holds a fetch back while it has nothing."
