@@ -15,17 +15,17 @@ from faust.types import TP
 from checkpoints.lock import DirectoryInUseError, DirectoryLock
 from checkpoints.store import CheckpointStore
 from models import runtime
-from stream.agents import BatchAgents
-from stream.engine import Engine, admission_policy, next_offsets
+from stream.broker.positions import Positions
+from stream.broker.publisher import Publisher
+from stream.broker.topics import check_topics
+from stream.broker.transport import BatchConsumer
 from stream.errors import ConfigError
-from stream.flow import Flow, FlowPolicy
-from stream.intake import Intake
-from stream.positions import Positions
-from stream.publisher import Publisher
+from stream.flow.agents import BatchAgents
+from stream.flow.engine import Engine, admission_policy, next_offsets
+from stream.flow.intake import Intake
+from stream.flow.loop import Flow, FlowPolicy
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
-from stream.topics import check_topics
-from stream.transport import BatchConsumer
 
 BUFFERED_BATCHES = 4  # partition batches between fetch and agent, for each agent; the intake holds the rest
 

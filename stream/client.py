@@ -10,13 +10,13 @@ from typing import Any, Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from stream.connection import ApiVersion, broker_errors, connect
+from stream.broker.connection import ApiVersion, broker_errors, connect
+from stream.broker.topic_reader import Record, TopicReader
+from stream.broker.topics import TopicAdmin, TopicNames
 from stream.errors import ConfigError, EventError
-from stream.events import KIND_OF_EVENT_CLASS, Click, Event, Purchase, Search, decode_event, encode_event
 from stream.nearest import VectorTable
-from stream.topic_reader import Record, TopicReader
-from stream.topics import TopicAdmin, TopicNames
-from stream.updates import InterestUpdate, decode_item_vector, decode_update
+from stream.records.events import KIND_OF_EVENT_CLASS, Click, Event, Purchase, Search, decode_event, encode_event
+from stream.records.updates import InterestUpdate, decode_item_vector, decode_update
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import msgspec
 from models.features import CLICK, KINDS, SEARCH
 from stream.client import checked_record
 from stream.errors import ConfigError, EventError
-from stream.events import EVENT_CLASS_OF_KIND, Click, Event, Purchase, Search
+from stream.records.events import EVENT_CLASS_OF_KIND, Click, Event, Purchase, Search
 
 COLUMNS = ("ts_ms", "user_id", "session_id", "event_type", "item_id", "query", "value")
 CATEGORY_MARK = "cat:"

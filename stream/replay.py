@@ -11,7 +11,7 @@ import msgspec
 from models.features import KINDS
 from stream.errors import ConfigError
 from stream.event_logs import Line, Refused, Unmapped
-from stream.events import KIND_OF_EVENT_CLASS, Event, encode_event
+from stream.records.events import KIND_OF_EVENT_CLASS, Event, encode_event
 
 POLL_EVERY_EVENTS = 1_000
 UNMAPPED_TYPES_KEPT = 20

@@ -6,8 +6,8 @@ from typing import Any
 import click
 import msgspec
 
+from stream.broker.dead_letter_box import DeadLetter, read_dead_letters, send_back
 from stream.cli.options import as_json, with_settings
-from stream.dead_letter_box import DeadLetter, read_dead_letters, send_back
 from stream.settings import Settings
 
 SHOWN_CHARACTERS = 120

@@ -10,12 +10,12 @@ from typing import Any
 import click
 import msgspec
 
+from stream.broker.topics import TopicNames
 from stream.cli.demo_view import plain_lines, terminal_view
 from stream.cli.options import with_settings
-from stream.embedded_broker import MOCK_PARTITIONS, EmbeddedBroker
+from stream.demo.embedded_broker import MOCK_PARTITIONS, EmbeddedBroker
+from stream.demo.showcase import Showcase, ShowPlan
 from stream.settings import Settings
-from stream.showcase import Showcase, ShowPlan
-from stream.topics import TopicNames
 
 # Settings that suit the demo, where nobody said otherwise.
 SUITED: dict[str, Any] = {

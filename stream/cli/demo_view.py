@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stream.cli.drift_view import UserView, drift_table, most_drifting
-from stream.showcase import Showcase
+from stream.demo.showcase import Showcase
 
 LINE_EVERY_S = 3.0
 REFRESH_S = 0.5

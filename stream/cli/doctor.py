@@ -10,10 +10,10 @@ import click
 import msgspec
 
 from checkpoints.lock import LOCK_FILE
+from stream.broker.topics import TopicAdmin, faults, wanted_topics
 from stream.cli.options import as_json, with_settings
 from stream.errors import ConfigError
 from stream.settings import Settings
-from stream.topics import TopicAdmin, faults, wanted_topics
 
 FREE_BYTES_WANTED = 2 * 2**30  # three checkpoints of a million users at the default sizes
 

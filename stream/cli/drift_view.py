@@ -7,7 +7,7 @@ import msgspec
 from rich.table import Table
 
 from stream.nearest import VectorTable
-from stream.updates import InterestUpdate
+from stream.records.updates import InterestUpdate
 
 MIN_EVENTS = 5  # before that the first event alone decides the drift
 

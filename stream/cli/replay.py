@@ -10,13 +10,13 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stream.bulk_producer import BulkProducer
+from stream.broker.bulk_producer import BulkProducer
+from stream.broker.topics import TopicNames
 from stream.cli.options import as_json, existing_files, with_settings
 from stream.errors import ConfigError
 from stream.event_logs import EventTypeMapping, Line, Refused, read_log
 from stream.replay import ReplayCounts, ReplayPolicy, parse_speed, replay, shift_to_now_ms
 from stream.settings import Settings
-from stream.topics import TopicNames
 
 PROGRESS_EVERY_LINES = 500
 

@@ -3,8 +3,8 @@
 import click
 import msgspec
 
-from stream.events import Click, Purchase, Search
-from stream.updates import InterestUpdate, ItemVector
+from stream.records.events import Click, Purchase, Search
+from stream.records.updates import InterestUpdate, ItemVector
 
 RECORDS: dict[str, type[msgspec.Struct]] = {
     "click": Click,

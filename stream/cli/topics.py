@@ -6,9 +6,9 @@ from typing import Any
 import click
 import msgspec
 
+from stream.broker.topics import Topic, check_topics, create_topics
 from stream.cli.options import as_json, with_settings
 from stream.settings import Settings
-from stream.topics import Topic, check_topics, create_topics
 
 
 @click.group()

@@ -9,12 +9,12 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
+from stream.broker.topics import TopicNames
 from stream.cli.drift_view import UserView, drift_table, most_drifting
 from stream.cli.options import as_json, with_settings
 from stream.client import InterestSubscriber, ItemVectors
+from stream.records.updates import InterestUpdate
 from stream.settings import Settings
-from stream.topics import TopicNames
-from stream.updates import InterestUpdate
 
 NUM_DRIFTING = 12
 REFRESH_S = 0.5

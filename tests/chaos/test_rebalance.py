@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import Producer
 from kafka import KafkaAdminClient
 
-from stream.events import encode_event
+from stream.records.events import encode_event
 from tests.support.builders import a_click
 from tests.support.kafka import Kafka
 from tests.support.waiting import wait_until

@@ -8,13 +8,12 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
+from stream.broker.topic_reader import TopicReader
+from stream.broker.topics import TopicNames, create_topics
 from stream.client import EventProducer, InterestSubscriber, ItemVectors
 from stream.errors import ConfigError, EventError
-from stream.events import decode_event
-from stream.settings import Settings
-from stream.topic_reader import TopicReader
-from stream.topics import TopicNames, create_topics
-from stream.updates import (
+from stream.records.events import decode_event
+from stream.records.updates import (
     EncodedRecord,
     InterestUpdate,
     ItemVector,
@@ -23,6 +22,7 @@ from stream.updates import (
     encode_update,
     encode_update_binary,
 )
+from stream.settings import Settings
 from tests.support.builders import a_click
 from tests.support.kafka import Kafka
 from tests.support.waiting import wait_until

@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 from kafka import KafkaProducer
 
+from stream.broker.topic_reader import TopicReader
+from stream.broker.topics import create_topics
 from stream.cli import commands
-from stream.dead_letters import dead_letter
 from stream.errors import EventError
+from stream.records.dead_letters import dead_letter
 from stream.settings import Settings
-from stream.topic_reader import TopicReader
-from stream.topics import create_topics
 from tests.support.builders import ARecord
 from tests.support.kafka import Kafka
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
+from stream.broker.topics import create_topics
+from stream.records.updates import InterestUpdate, ItemVector, encode_item_vector, encode_update
 from stream.settings import Settings
-from stream.topics import create_topics
-from stream.updates import InterestUpdate, ItemVector, encode_item_vector, encode_update
 from tests.support.kafka import Kafka
 from tests.support.worker import SMALL
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from stream.broker.topic_reader import TopicReader
+from stream.broker.topics import create_topics
 from stream.cli import commands
-from stream.events import Click, Event, Purchase, Search, decode_event
+from stream.demo.simulator import SimulatedShop
+from stream.records.events import Click, Event, Purchase, Search, decode_event
 from stream.settings import Settings
-from stream.simulator import SimulatedShop
-from stream.topic_reader import TopicReader
-from stream.topics import create_topics
 from tests.support.kafka import Kafka
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

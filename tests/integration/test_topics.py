@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner, Result
 from kafka.admin import KafkaAdminClient
 
+from stream.broker.topics import TopicNames, check_topics, create_topics
 from stream.cli import commands
 from stream.errors import ConfigError
 from stream.settings import Settings
-from stream.topics import TopicNames, check_topics, create_topics
 from tests.support.kafka import Kafka
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from stream.broker.topics import create_topics
 from stream.client import InterestSubscriber, ItemVectors
-from stream.events import Event, encode_event
+from stream.records.events import Event, encode_event
 from stream.settings import Settings
-from stream.topics import create_topics
 from tests.support.builders import a_click, a_purchase, a_search
 from tests.support.kafka import Kafka
 from tests.support.waiting import wait_until

@@ -7,10 +7,10 @@ import numpy as np
 from faust.types import TP
 
 from models.features import CLICK, PURCHASE, SEARCH
-from stream.admission import AdmissionPolicy
-from stream.agents import decode_chunk
-from stream.events import KIND_OF_EVENT_CLASS, Click, Event, Purchase, Search, encode_event
-from stream.intake import Chunk
+from stream.flow.agents import decode_chunk
+from stream.flow.intake import Chunk
+from stream.records.events import KIND_OF_EVENT_CLASS, Click, Event, Purchase, Search, encode_event
+from stream.users.admission import AdmissionPolicy
 
 NOW_MS = 1_700_000_000_000
 TOPIC_OF_KIND = {CLICK: "clicks", PURCHASE: "purchases", SEARCH: "searches"}

@@ -13,10 +13,10 @@ import faust
 from faust.types import TP
 
 from models.features import CLICK
-from stream.admission import AdmissionPolicy
-from stream.agents import BatchAgents
-from stream.intake import Intake
-from stream.positions import Positions
+from stream.broker.positions import Positions
+from stream.flow.agents import BatchAgents
+from stream.flow.intake import Intake
+from stream.users.admission import AdmissionPolicy
 
 NEVER_LATE = AdmissionPolicy(allowed_lateness_ms=2**31, max_future_ms=2**31)
 

@@ -2,10 +2,10 @@
 
 from models.config import ModelConfig
 from models.learner import OnlineLearner
-from stream.admission import AdmissionPolicy
-from stream.interests import EmissionPolicy
-from stream.record_encoder import RecordEncoder
-from stream.updater import Updater, UpdaterPolicy
+from stream.flow.record_encoder import RecordEncoder
+from stream.flow.updater import Updater, UpdaterPolicy
+from stream.users.admission import AdmissionPolicy
+from stream.users.interests import EmissionPolicy
 
 SMALL_MODEL = ModelConfig(
     dim=8,

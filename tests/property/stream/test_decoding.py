@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from models.features import CLICK, KINDS, PURCHASE
 from stream.errors import EventError
-from stream.events import Click, Purchase, decode_event, encode_event
+from stream.records.events import Click, Purchase, decode_event, encode_event
 
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
 times = st.integers(0, 2**53)

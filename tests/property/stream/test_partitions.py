@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.learner import OnlineLearner
-from stream.events import Click, Event, Purchase, Search
-from stream.updater import WindowEvent
+from stream.flow.updater import WindowEvent
+from stream.records.events import Click, Event, Purchase, Search
 from tests.support.builders import NOW_MS, a_chunk
 from tests.support.small import SMALL_MODEL, a_small_updater
 

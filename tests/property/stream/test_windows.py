@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.rounds import rounds
-from stream.windows import Windows
+from stream.users.rounds import rounds
+from stream.users.windows import Windows
 
 SIZE, USERS = 5, 3
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from models.features import CLICK, SEARCH
-from stream.admission import NO_ID, REMEMBERED_IDS, AdmissionPolicy, AdmissionState, Verdict, refuse_future
 from stream.errors import EventError
+from stream.users.admission import NO_ID, REMEMBERED_IDS, AdmissionPolicy, AdmissionState, Verdict, refuse_future
 from tests.support.builders import NOW_MS, a_click
 
 POLICY = AdmissionPolicy(allowed_lateness_ms=100, max_future_ms=50)

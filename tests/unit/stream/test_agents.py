@@ -1,9 +1,9 @@
 from faust.types import TP
 
 from models.features import CLICK
-from stream.agents import decode_chunk
-from stream.dead_letters import MAX_KEPT_BYTES
-from stream.events import encode_event
+from stream.flow.agents import decode_chunk
+from stream.records.dead_letters import MAX_KEPT_BYTES
+from stream.records.events import encode_event
 from tests.support.builders import A_POLICY, NOW_MS, ARecord, a_click
 
 TP0 = TP("clicks", 0)

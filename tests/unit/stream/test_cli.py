@@ -125,7 +125,7 @@ def test_schema_of_all_kinds_is_one_object():
     ids=" ".join,
 )
 def test_missing_broker_is_one_sentence_and_exit_code_2(arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("stream.connection.CONNECT_TIMEOUT_MS", 100)
+    monkeypatch.setattr("stream.broker.connection.CONNECT_TIMEOUT_MS", 100)
     result = call(*arguments, "--broker", "127.0.0.1:1")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: no Kafka broker answers at 127.0.0.1:1; start one there")
@@ -134,14 +134,14 @@ def test_missing_broker_is_one_sentence_and_exit_code_2(arguments: tuple[str, ..
 
 @pytest.mark.parametrize("address", ["nonsense", "host:port"])
 def test_broker_that_is_no_address_is_exit_code_2(address: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("stream.connection.CONNECT_TIMEOUT_MS", 100)
+    monkeypatch.setattr("stream.broker.connection.CONNECT_TIMEOUT_MS", 100)
     result = call("topics", "check", "--broker", address)
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
 
 
 def test_replay_without_a_broker_is_exit_code_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("stream.bulk_producer.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("stream.broker.bulk_producer.CONNECT_TIMEOUT_S", 0.1)
     file = tmp_path / "log.jsonl"
     file.write_text('{"kind": "click", "user_id": "u1", "item_id": "i1", "time_ms": 5}\n')
     result = call("replay", str(file), "--broker", "127.0.0.1:1")
@@ -150,7 +150,7 @@ def test_replay_without_a_broker_is_exit_code_2(tmp_path: Path, monkeypatch: pyt
 
 
 def test_doctor_says_what_is_wrong_and_exits_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("stream.connection.CONNECT_TIMEOUT_MS", 100)
+    monkeypatch.setattr("stream.broker.connection.CONNECT_TIMEOUT_MS", 100)
     result = call("doctor", "--broker", "127.0.0.1:1", "--checkpoint-dir", str(tmp_path / "new"), "--json")
     found = {row["what"]: row for row in map(json.loads, result.stdout.splitlines())}
     assert result.exit_code == 1

@@ -4,7 +4,7 @@ from rich.console import Console
 
 from stream.cli.drift_view import MIN_EVENTS, UserView, drift_table, most_drifting
 from stream.nearest import VectorTable
-from stream.updates import InterestUpdate
+from stream.records.updates import InterestUpdate
 
 
 def an_update(user: str, drift: float = 0.5, num_events: int = MIN_EVENTS) -> InterestUpdate:

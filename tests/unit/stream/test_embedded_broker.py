@@ -1,11 +1,11 @@
 """The broker inside the process, and our clients on it."""
 
-from stream.bulk_producer import BulkProducer
+from stream.broker.bulk_producer import BulkProducer
+from stream.broker.topic_reader import TopicReader
+from stream.broker.topics import TopicNames
 from stream.client import EventProducer
-from stream.embedded_broker import MOCK_API_VERSION, EmbeddedBroker
-from stream.events import encode_event
-from stream.topic_reader import TopicReader
-from stream.topics import TopicNames
+from stream.demo.embedded_broker import MOCK_API_VERSION, EmbeddedBroker
+from stream.records.events import encode_event
 from tests.support.builders import a_click
 
 NAMES = TopicNames.default("t.")

@@ -7,7 +7,7 @@ import pytest
 
 from stream.errors import ConfigError
 from stream.event_logs import EventTypeMapping, Refused, Unmapped, read_log
-from stream.events import Click, Purchase, Search
+from stream.records.events import Click, Purchase, Search
 
 HEADER = "ts_ms,user_id,session_id,event_type,item_id,query,value\n"
 NO_MAP = EventTypeMapping({})

@@ -2,8 +2,8 @@ import asyncio
 
 from faust.types import TP
 
-from stream.intake import Intake
-from stream.positions import Positions
+from stream.broker.positions import Positions
+from stream.flow.intake import Intake
 from tests.support.builders import a_chunk, a_click, a_search
 
 CLICKS, SEARCHES = TP("clicks", 0), TP("searches", 0)

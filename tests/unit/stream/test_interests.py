@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stream.interests import EmissionPolicy, InterestState
+from stream.users.interests import EmissionPolicy, InterestState
 from tests.support.builders import column
 
 X, Y = [1.0, 0.0], [0.0, 1.0]

@@ -1,6 +1,6 @@
 from faust.types import TP
 
-from stream.positions import Accept, Drop, Positions, SeekTo
+from stream.broker.positions import Accept, Drop, Positions, SeekTo
 
 TP0 = TP("clicks", 0)
 

@@ -6,7 +6,7 @@ import pytest
 
 from stream.errors import ConfigError, EventError
 from stream.event_logs import Line, Refused, Unmapped
-from stream.events import decode_event
+from stream.records.events import decode_event
 from stream.replay import Clock, Pace, ReplayPolicy, parse_speed, replay, shift_to_now_ms
 from tests.support.builders import a_click, a_purchase, a_search
 

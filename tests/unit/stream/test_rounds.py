@@ -1,6 +1,6 @@
 import numpy as np
 
-from stream.rounds import rounds
+from stream.users.rounds import rounds
 
 
 def test_no_round_names_a_row_twice_and_rounds_keep_the_order_of_each_row():

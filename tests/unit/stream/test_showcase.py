@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stream.demo.showcase import MAX_AHEAD_EVENTS, Shopkeeper, ShowPlan, _percentiles
+from stream.demo.worker_process import as_environment
 from stream.settings import Settings
-from stream.showcase import MAX_AHEAD_EVENTS, Shopkeeper, ShowPlan, _percentiles
-from stream.worker_process import as_environment
 
 
 class CountingProducer:

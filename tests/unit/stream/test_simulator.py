@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 from stream.client import checked_record
-from stream.events import Click, Event, Purchase, Search
-from stream.simulator import DEPARTMENTS, STYLES, ShopConfig, SimulatedShop
+from stream.demo.simulator import DEPARTMENTS, STYLES, ShopConfig, SimulatedShop
+from stream.records.events import Click, Event, Purchase, Search
 
 
 def events_of(shop: SimulatedShop, count: int, first_ms: int = 0) -> list[Event]:

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from stream.broker.topics import Topic, TopicNames, faults, wanted_topics
 from stream.settings import Settings
-from stream.topics import Topic, TopicNames, faults, wanted_topics
 
 SETTINGS = Settings(partitions=4, replication_factor=2, topic_prefix="t.")
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 from faust.types import TP
 
-from stream.ledger import TopicLedger, hash_sum
-from stream.updater import Outcome, Updater
-from stream.updates import InterestUpdate, decode_update
+from stream.flow.ledger import TopicLedger, hash_sum
+from stream.flow.updater import Outcome, Updater
+from stream.records.updates import InterestUpdate, decode_update
 from tests.support.builders import NOW_MS, a_chunk, a_click, a_purchase, a_search
 from tests.support.small import SMALL_POLICY, a_small_updater
 

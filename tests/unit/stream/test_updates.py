@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from stream.errors import EventError
-from stream.interests import Interests
-from stream.record_encoder import RecordEncoder
-from stream.updates import EncodedRecord, UpdateFormat, decode_item_vector, decode_update
+from stream.flow.record_encoder import RecordEncoder
+from stream.records.updates import EncodedRecord, UpdateFormat, decode_item_vector, decode_update
+from stream.users.interests import Interests
 
 VECTORS = np.array([[0.6, 0.8], [1.0, 0.0]], np.float32)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.features import CLICK, SEARCH, gap_buckets
-from stream.windows import FORGOTTEN_SLOT, Windows
+from stream.users.windows import FORGOTTEN_SLOT, Windows
 from tests.support.builders import column
 
 SIZE = 4

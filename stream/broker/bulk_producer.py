@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from confluent_kafka import KafkaException, Message, Producer
 
-from stream.connection import missing_broker
+from stream.broker.connection import missing_broker
+from stream.broker.topics import TopicNames, require_topics
 from stream.errors import ConfigError
-from stream.topics import TopicNames, require_topics
 
 CONNECT_TIMEOUT_S = 5.0
 DELIVERY_TIMEOUT_S = 120.0

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from stream.user_rows import Array, UserRows
+from stream.users.rows import Array, UserRows
 
 
 @dataclass(frozen=True)

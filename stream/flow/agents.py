@@ -9,12 +9,12 @@ import numpy as np
 import xxhash
 from faust.types import TP, StreamT
 
-from stream.admission import AdmissionPolicy, refuse_future
-from stream.dead_letters import SourceRecord, dead_letter
+from stream.broker.positions import Drop, Positions, SeekTo
 from stream.errors import EventError
-from stream.events import decode_event
-from stream.intake import Chunk, Intake
-from stream.positions import Drop, Positions, SeekTo
+from stream.flow.intake import Chunk, Intake
+from stream.records.dead_letters import SourceRecord, dead_letter
+from stream.records.events import decode_event
+from stream.users.admission import AdmissionPolicy, refuse_future
 
 CHUNK_RECORDS = 256  # decoded in about 0.3 ms, so that the event loop stays responsive
 
@@ -47,8 +47,8 @@ class BatchAgents:
         """Give the app an agent that reads `topic`, whose events are of `kind`."""
         channel = self._app.topic(topic, key_serializer="raw", value_serializer="raw", value_type=bytes)
 
-        async def agent(stream: StreamT[Any]) -> None:
-            async for event in stream.events():
+        async def agent(batches: StreamT[Any]) -> None:
+            async for event in batches.events():
                 await self._take(event.message.tp, kind, event.value)
 
         self._app.agent(channel, name=topic)(agent)

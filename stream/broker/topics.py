@@ -8,7 +8,7 @@ from typing import Self
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
-from stream.connection import ApiVersion, connect
+from stream.broker.connection import ApiVersion, connect
 from stream.errors import ConfigError
 from stream.settings import Settings
 

@@ -10,16 +10,16 @@ from typing import Protocol, Self
 import msgspec
 import numpy as np
 
-from stream.bulk_producer import BulkProducer
+from stream.broker.bulk_producer import BulkProducer
+from stream.broker.topics import TopicNames
 from stream.client import InterestSubscriber, ItemVectors
-from stream.embedded_broker import MOCK_API_VERSION
+from stream.demo.embedded_broker import MOCK_API_VERSION
+from stream.demo.simulator import ShopConfig, SimulatedShop
+from stream.demo.worker_process import WorkerProcess
 from stream.errors import InterestStreamError, StateError
-from stream.events import KIND_OF_EVENT_CLASS, encode_event
+from stream.records.events import KIND_OF_EVENT_CLASS, encode_event
 from stream.settings import Settings
-from stream.simulator import ShopConfig, SimulatedShop
 from stream.status import WorkerStatus
-from stream.topics import TopicNames
-from stream.worker_process import WorkerProcess
 
 TICK_S = 0.01  # the shop sends what is due this often
 MAX_AHEAD_EVENTS = 20_000  # the shop waits for a worker that is so far behind: the embedded broker forgets old records

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.features import WindowBatch, gap_buckets
-from stream.user_rows import Array, UserRows
+from stream.users.rows import Array, UserRows
 
 MAX_AGE_MS = 2**32 - 1  # 49.7 days; older positions keep their order but no longer their distance
 FORGOTTEN_SLOT = 1  # stands for an item or query that has left; a shared fallback row of the model

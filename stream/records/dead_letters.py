@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from stream.errors import EventError
-from stream.updates import EncodedRecord
+from stream.records.updates import EncodedRecord
 
 MAX_KEPT_BYTES = 900_000  # a broker takes records up to 1 MiB; the headers need room too
 

@@ -15,8 +15,8 @@ from faust.types import TP, ConsumerMessage, Message
 class BatchConsumer(driver.Consumer):
     """Hands over whole partition batches; Faust's own bookkeeping of acknowledgements has no say.
 
-    The app it belongs to may have an attribute `positions` (`stream.positions.Positions`): where it knows a partition,
-    that decides where to read on, not the committed offset. It may also have `fetch_max_wait_ms`.
+    The app it belongs to may have an attribute `positions` (`Positions`): where it knows a partition, that decides
+    where to read on, not the committed offset. It may also have `fetch_max_wait_ms`.
     """
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:

@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 
 from kafka import KafkaConsumer, TopicPartition
 
-from stream.connection import ApiVersion, broker_errors, connect
+from stream.broker.connection import ApiVersion, broker_errors, connect
 from stream.errors import ConfigError
 
 MAX_RECORDS_A_POLL = 5_000  # some megabytes of vectors

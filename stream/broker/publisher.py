@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.types import TP
 
-from stream.updates import EncodedRecord
+from stream.records.updates import EncodedRecord
 
 MAX_BATCH_BYTES = 512 * 1024
 MAX_UNACKNOWLEDGED = 65_536  # records, about 50 MB of JSON updates; then sending waits, and so does the whole flow

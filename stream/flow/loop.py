@@ -11,10 +11,10 @@ from faust.types import TP
 
 from checkpoints.manifest import Manifest
 from checkpoints.store import CheckpointStore
-from stream.engine import Engine, next_offsets
-from stream.intake import Intake
-from stream.publisher import Publisher
-from stream.user_rows import Array
+from stream.broker.publisher import Publisher
+from stream.flow.engine import Engine, next_offsets
+from stream.flow.intake import Intake
+from stream.users.rows import Array
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from stream.events import Click, Event, Purchase, Search
+from stream.records.events import Click, Event, Purchase, Search
 
 DEPARTMENTS = (
     ("trail running shoe", "running sock", "sports watch", "water bottle"),

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from stream.interests import Interests
-from stream.updates import (
+from stream.records.updates import (
     SCHEMA_VERSION,
     EncodedRecord,
     InterestUpdate,
@@ -15,7 +14,8 @@ from stream.updates import (
     encode_update_binary,
     rounded,
 )
-from stream.user_rows import Array
+from stream.users.interests import Interests
+from stream.users.rows import Array
 
 
 class RecordEncoder:

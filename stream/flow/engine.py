@@ -9,18 +9,18 @@ from faust.types import TP
 from checkpoints.manifest import MANIFEST_VERSION, Manifest
 from models.evaluation import PrequentialMetrics
 from models.learner import OnlineLearner
-from stream.admission import AdmissionPolicy
 from stream.errors import ConfigError
-from stream.intake import Chunk
-from stream.interests import EmissionPolicy
-from stream.item_vectors import ItemVectorFeed
-from stream.ledger import TopicLedger
-from stream.record_encoder import RecordEncoder
+from stream.flow.intake import Chunk
+from stream.flow.item_vectors import ItemVectorFeed
+from stream.flow.ledger import TopicLedger
+from stream.flow.record_encoder import RecordEncoder
+from stream.flow.updater import Outcome, Updater, UpdaterPolicy
+from stream.records.updates import EncodedRecord
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
-from stream.updater import Outcome, Updater, UpdaterPolicy
-from stream.updates import EncodedRecord
-from stream.user_rows import Array
+from stream.users.admission import AdmissionPolicy
+from stream.users.interests import EmissionPolicy
+from stream.users.rows import Array
 
 VERSIONS_PER_INCARNATION = 2**34  # micro-batches: 5 years at 100 a second; 2^19 restarts fit below JavaScript's 2^53
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from models.features import KINDS
 from stream.errors import EventError
-from stream.events import Event
-from stream.rounds import rounds
-from stream.user_rows import Array, UserRows
+from stream.records.events import Event
+from stream.users.rounds import rounds
+from stream.users.rows import Array, UserRows
 
 REMEMBERED_IDS = 64  # event ids kept for each user that sends them; 512 bytes
 NO_ID = 0

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from kafka import KafkaProducer
 
-from stream.connection import broker_errors, connect
+from stream.broker.connection import broker_errors, connect
+from stream.broker.topic_reader import Record, TopicReader
 from stream.errors import ConfigError
-from stream.topic_reader import Record, TopicReader
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

@@ -15,16 +15,16 @@ from faust.types import TP
 from models.features import KINDS, Examples, WindowBatch
 from models.learner import OnlineLearner
 from models.vocabulary import SlotTable
-from stream.admission import AdmissionPolicy, AdmissionState, Verdict
-from stream.columns import EventColumns
-from stream.intake import Chunk
-from stream.interests import EmissionPolicy, InterestState
-from stream.ledger import TopicLedger, hash_sum
-from stream.record_encoder import RecordEncoder
-from stream.rounds import rounds
-from stream.updates import EncodedRecord
-from stream.user_rows import Array, UserRows
-from stream.windows import Windows
+from stream.flow.columns import EventColumns
+from stream.flow.intake import Chunk
+from stream.flow.ledger import TopicLedger, hash_sum
+from stream.flow.record_encoder import RecordEncoder
+from stream.records.updates import EncodedRecord
+from stream.users.admission import AdmissionPolicy, AdmissionState, Verdict
+from stream.users.interests import EmissionPolicy, InterestState
+from stream.users.rounds import rounds
+from stream.users.rows import Array, UserRows
+from stream.users.windows import Windows
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from faust.types import TP
 
-from stream.events import Event
-from stream.positions import Positions
-from stream.updates import EncodedRecord
+from stream.broker.positions import Positions
+from stream.records.events import Event
+from stream.records.updates import EncodedRecord
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The Kafka edge: reading, writing, topics and offsets."""

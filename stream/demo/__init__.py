@@ -1,0 +1,1 @@
+"""A simulated shop, an embedded broker and a worker, to see everything at work."""

@@ -1,0 +1,1 @@
+"""From a partition's records to updates, examples and checkpoints."""

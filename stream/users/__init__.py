@@ -1,0 +1,1 @@
+"""The state of all users: a row a user, pure numpy."""
