@@ -48,6 +48,7 @@ class StepBatch(NamedTuple):
         rows: `[rows]` int32, distinct rows of the table, first row 0; rows off its end are padding.
         positions: the windows.
         targets: `[batch]` int32.
+        soft_targets: `[batch, soft]` int32, further positives, 0 for none.
         weights: `[batch]` float32, 0 for padding.
         negatives: `[samples]`.
     """
@@ -55,6 +56,7 @@ class StepBatch(NamedTuple):
     rows: Array
     positions: Positions
     targets: Array
+    soft_targets: Array
     weights: Array
     negatives: Candidates
 
@@ -114,22 +116,26 @@ class BatchBuilder:
         by_kind = np.where(examples.kinds == PURCHASE, self._config.purchase_weight, 1.0)
         return np.where(is_real, by_kind, 0.0).astype(np.float32)
 
-    def step(self, examples: Examples, negatives: Candidates, min_queries: int = 0) -> StepBatch:
+    def step(
+        self, examples: Examples, soft_targets: np.ndarray, negatives: Candidates, min_queries: int = 0
+    ) -> StepBatch:
         """Examples padded to the batch size."""
         size = self._config.batch_size
         positions = self.positions(examples.windows, size, min_queries)
         items = np.maximum(positions.slots, 0)
         targets = pad_rows(examples.targets, size)
-        rows, (items, tokens, targets, samples) = self._localise(
-            items, positions.query_tokens, targets, negatives.slots
+        soft_targets = pad_rows(soft_targets, size)
+        rows, (items, tokens, targets, soft_targets, samples) = self._localise(
+            items, positions.query_tokens, targets, soft_targets, negatives.slots
         )
-        room = positions.slots.size + size + len(negatives.slots) + 1
+        room = positions.slots.size + size + soft_targets.size + len(negatives.slots) + 1
         room += min(positions.query_tokens.size, self._config.num_query_tokens)
         padding = np.arange(self.num_rows, self.num_rows + room - len(rows), dtype=np.int32)
         return StepBatch(
             np.concatenate([rows, padding]),
             positions._replace(slots=np.where(positions.slots < 0, positions.slots, items), query_tokens=tokens),
             targets,
+            soft_targets,
             pad_rows(self.weights(examples), size),
             negatives._replace(slots=samples),
         )

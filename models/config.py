@@ -28,6 +28,10 @@ class ModelConfig:
     batch_size: int = 256
     """Events of one learning step; fixed, so that load never changes the learning rate per event."""
     num_negatives: int = 256
+    num_soft_targets: int = 4
+    """Further positives of each example, sampled from what the counting memory expects after its window."""
+    soft_target_weight: float = 0.3
+    """Their share of an example's loss, where the memory expects anything."""
     replay_ratio: int = 2
     """Replayed examples for every new one while there is time."""
     replay_capacity: int = 200_000

@@ -160,8 +160,11 @@ class Device:
 
     def _compile_learning(self) -> None:
         size, window = self._config.batch_size, self._config.encoder_window
+        soft = np.zeros((size, self._config.num_soft_targets), np.int32)
         for queries in query_sizes(size, window):
-            self.learn(self._builder.step(empty_examples(size, window), _nobody(self._config.num_negatives), queries))
+            self.learn(
+                self._builder.step(empty_examples(size, window), soft, _nobody(self._config.num_negatives), queries)
+            )
         self.learn_gate(WindowBatch.empty(FEW, window), self._empty_gate())
         nothing = np.zeros(0, np.int32)
         self.start_items(nothing, np.zeros((0, window), np.int32), nothing, nothing)

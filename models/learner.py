@@ -156,9 +156,7 @@ class OnlineLearner:
         rng = self._rng(_REPLAY, self._num_replays)
         self._num_replays += 1
         examples = self._ring.sample(self.config.batch_size, rng)
-        batch = self._builder.step(examples, self._sample(self.config.num_negatives, rng))
-        self._device.learn(batch)
-        self._touch(np.asarray(batch.rows))
+        self._step(examples, self._memory.recent_items(examples.windows.slots), rng)
 
     def _rng(self, purpose: int, count: int) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, purpose, count])
@@ -209,10 +207,14 @@ class OnlineLearner:
         chosen = rng.choice(np.flatnonzero(is_taught), FEW)
         gate_loss = self._teach_gate(examples.take(chosen), items[chosen], rng)
         taught = Examples(examples.windows, np.where(is_taught, examples.targets, 0), examples.kinds)
-        batch = self._builder.step(taught, self._sample(self.config.num_negatives, rng))
+        return self._step(taught, items, rng), gate_loss
+
+    def _step(self, examples: Examples, items: np.ndarray, rng: np.random.Generator) -> jax.Array:
+        soft_targets = self._memory.sample_successors(items, self.config.num_soft_targets, rng)
+        batch = self._builder.step(examples, soft_targets, self._sample(self.config.num_negatives, rng))
         loss = self._device.learn(batch)
         self._touch(np.asarray(batch.rows))
-        return loss, gate_loss
+        return loss
 
     def _teach_gate(self, examples: Examples, items: np.ndarray, rng: np.random.Generator) -> jax.Array:
         recollection = self._memory.recall(items)

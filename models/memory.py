@@ -198,6 +198,22 @@ class CountingMemory:
         network = np.zeros((batch, 1), np.float32)
         return np.concatenate([network, by_lag, at_target[:, -window:], self.popularity(targets)[:, None]], 1)
 
+    def sample_successors(self, items: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Items drawn from what followed the last items of windows, as the counting rule weighs them.
+
+        Returns:
+            `[batch, count]` int32, with repetition; 0 where nothing is known to have followed.
+        """
+        asked = items[:, : -1 - self.components.num_lags : -1]
+        by_lag = np.cumsum(self.components.counting_rule()[self.components.successors] * (asked > 0), axis=1)
+        draws = rng.random((2, len(items), count), np.float32)
+        lag = (by_lag[:, None, :] <= draws[0][..., None] * by_lag[:, None, -1:]).sum(2)
+        source = np.take_along_axis(asked, np.minimum(lag, asked.shape[1] - 1), axis=1)
+        counts = np.cumsum(self.successors.counts[source], axis=2)
+        at = (counts <= draws[1][..., None] * counts[..., -1:]).sum(2)
+        drawn = self.successors.ids[source, np.minimum(at, counts.shape[2] - 1)]
+        return np.where(counts[..., -1] > 0, drawn, 0)
+
     def learn(self, items: np.ndarray, targets: np.ndarray) -> None:
         """Count what followed; `items` `[batch, time]` as from `recent_items`, `targets` `[batch]` int32."""
         distances = range(1, 1 + len(SUCCESSOR_WEIGHTS))

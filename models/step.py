@@ -58,11 +58,22 @@ class NetworkLearner:
     def _loss(self, params: Params, rows: jax.Array, batch: StepBatch, key: jax.Array) -> jax.Array:
         network = self._network.build(params)
         scaled = network.noisy(rows, batch.positions, key) * network.scale[...]
-        targets, negatives = unit(rows[batch.targets]), unit(rows[batch.negatives.slots])
-        is_same = batch.targets[:, None] == batch.negatives.slots[None, :]
-        own = jnp.sum(scaled * targets, axis=-1)
-        nll = sampled_softmax(own, scaled @ negatives.T, batch.negatives.log_q, is_same)
-        return weighted_mean(nll, batch.weights)
+        negatives = scaled @ unit(rows[batch.negatives.slots]).T
+
+        def nll(targets: Array) -> jax.Array:
+            own = jnp.sum(scaled * unit(rows[targets]), axis=-1)
+            is_same = targets[:, None] == batch.negatives.slots[None, :]
+            return sampled_softmax(own, negatives, batch.negatives.log_q, is_same)
+
+        hard = nll(batch.targets)
+        if not self._config.num_soft_targets:
+            return weighted_mean(hard, batch.weights)
+        soft = jax.vmap(nll, in_axes=1, out_axes=1)(batch.soft_targets)
+        is_soft = jnp.asarray(batch.soft_targets > 0)
+        num_soft = jnp.sum(is_soft, axis=1)
+        mean = jnp.sum(soft, axis=1, where=is_soft) / jnp.maximum(num_soft, 1).astype(jnp.float32)
+        share = jnp.where(num_soft > 0, self._config.soft_target_weight, 0.0)
+        return weighted_mean((1 - share) * hard + share * mean, batch.weights)
 
 
 def start_items(

@@ -12,7 +12,7 @@ def strict_jax(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     settings = {
         "jax_numpy_rank_promotion": "raise",
         "jax_numpy_dtype_promotion": "strict",
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_compilation_cache_dir": str(tmp_path_factory.getbasetemp() / "compiled"),
         "jax_persistent_cache_min_compile_time_secs": 0.0,
     }
     before = {name: getattr(jax.config, name) for name in settings}

@@ -153,7 +153,7 @@ def test_loss_that_is_not_finite_is_not_applied():
 
 
 def test_a_new_item_starts_near_the_window_it_was_first_seen_in():
-    learner = a_learner(dim=64, row_learning_rate=1e-9)
+    learner = a_learner()
     known, new = learner.resolve_items(["known", "new"]).slots
     learner.add(an_example([known], new))
     learner.learn_batch()
@@ -186,8 +186,8 @@ def test_untouched_items_keep_their_vectors_to_the_bit():
 
 
 def test_recycled_slot_starts_with_a_fresh_vector_and_no_past():
-    learner = a_learner(max_items=4)
-    slots = learner.resolve_items(["a", "b", "c", "d"]).slots
+    learner = a_learner()
+    slots = learner.resolve_items([f"item {n}" for n in range(20)]).slots
     for target in (1, 2, 3):
         learner.add(an_example([slots[0]], slots[target]))
     learn_all(learner)

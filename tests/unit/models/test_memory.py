@@ -42,6 +42,22 @@ def test_predecessors_are_learned_the_other_way_round():
     assert probabilities[0, memory.components.predecessors][0] == 1.0
 
 
+def test_soft_targets_are_what_followed_and_nothing_where_nothing_did():
+    memory = a_memory()
+    memory.learn(items_of(5), targets_of(7))
+    windows = np.concatenate([items_of(5), items_of(6, 5), items_of(6), items_of()])
+    drawn = memory.sample_successors(windows, 50, np.random.default_rng(0))
+    assert [set(row.tolist()) for row in drawn] == [{7}, {7, 0}, {0}, {0}]
+
+
+def test_soft_targets_follow_the_counts():
+    memory = a_memory()
+    for target in (7, 7, 7, 8):
+        memory.learn(items_of(5), targets_of(target))
+    drawn = memory.sample_successors(items_of(5), 4_000, np.random.default_rng(0))
+    assert (drawn == 7).mean() == pytest.approx(0.75, abs=0.03)
+
+
 def test_searches_and_shared_rows_are_skipped():
     window = np.array([[5, -2, 6, 1], [0, 0, 5, 6]], np.int32)
     assert a_memory().recent_items(window).tolist() == [[0, 0, 5, 6], [0, 0, 5, 6]]
