@@ -11,7 +11,7 @@ from models import adam
 from models.batches import Array, Candidates
 from models.memory import Components
 from models.network import unit
-from models.objective import log_normaliser, mixture_nll, weighted_mean
+from models.objective import log_sum_of_others, mixture_nll, weighted_mean
 from models.structure import Params, Structure
 
 HIDDEN = 64
@@ -121,7 +121,8 @@ class GateLearner:
         def loss_of(params: Params) -> jax.Array:
             gate = self._gate.build(params)
             sharpness = jnp.exp(gate.temperature[...])
-            total = log_normaliser(own * sharpness, others * sharpness, batch.samples.log_q, is_same)
+            all_others = log_sum_of_others(others * sharpness, batch.samples.log_q, is_same)
+            total = jnp.logaddexp(own * sharpness, all_others)
             log_weights = gate(context, batch.confidence, batch.has_say)
             return weighted_mean(mixture_nll(log_weights, own * sharpness - total, batch.probabilities), batch.weights)
 

@@ -6,28 +6,21 @@ import jax.numpy as jnp
 from models.batches import Array
 
 
-def sampled_softmax(own: jax.Array, others: jax.Array, log_q: Array, is_same: Array) -> jax.Array:
-    """Negative log-likelihood of targets among sampled items, corrected for how likely each was sampled.
+def log_sum_of_others(logits: jax.Array, log_q: Array, is_same: Array) -> jax.Array:
+    """Log of the softmax's sum over all items but the target, by importance sampling.
+
+    Its cost does not grow with the catalogue. `logaddexp(own, others) - own` is then the negative log-likelihood of a
+    target with the logit `own`: sampled softmax with logQ correction.
 
     Args:
-        own: `[batch]` float32 logits of the targets.
-        others: `[batch, samples]` float32 logits of the sampled items.
+        logits: `[batch, samples]` float32, of the sampled items.
         log_q: `[samples]` float32, log of each item's expected occurrences in the sample.
         is_same: `[batch, samples]` bool, where the sampled item is the target itself.
 
     Returns:
         `[batch]` float32.
     """
-    return log_normaliser(own, others, log_q, is_same) - own
-
-
-def log_normaliser(own: jax.Array, others: jax.Array, log_q: Array, is_same: Array) -> jax.Array:
-    """Log of an estimate of the softmax's sum over all items: the target exactly, the others by importance sampling.
-
-    Its cost does not grow with the catalogue. Arguments as for `sampled_softmax`.
-    """
-    corrected = jnp.where(is_same, -1e9, others - log_q[None, :])
-    return jnp.logaddexp(own, jax.nn.logsumexp(corrected, axis=-1))
+    return jax.nn.logsumexp(jnp.where(is_same, -1e9, logits - log_q[None, :]), axis=-1)
 
 
 def mixture_nll(log_weights: jax.Array, log_network: jax.Array, probabilities: Array) -> jax.Array:

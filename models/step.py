@@ -9,7 +9,7 @@ from models import adam
 from models.batches import Array, StepBatch
 from models.config import ModelConfig
 from models.network import InterestNetwork, unit
-from models.objective import sampled_softmax, weighted_mean
+from models.objective import log_sum_of_others, weighted_mean
 from models.structure import Params, Structure
 from models.table import INITIAL_SCALE, EmbeddingTable, adam_rows, gather, scatter
 
@@ -58,17 +58,14 @@ class NetworkLearner:
     def _loss(self, params: Params, rows: jax.Array, batch: StepBatch, key: jax.Array) -> jax.Array:
         network = self._network.build(params)
         scaled = network.noisy(rows, batch.positions, key) * network.scale[...]
-        negatives = scaled @ unit(rows[batch.negatives.slots]).T
-
-        def nll(targets: Array) -> jax.Array:
-            own = jnp.sum(scaled * unit(rows[targets]), axis=-1)
-            is_same = targets[:, None] == batch.negatives.slots[None, :]
-            return sampled_softmax(own, negatives, batch.negatives.log_q, is_same)
-
-        hard = nll(batch.targets)
+        is_same = batch.targets[:, None] == batch.negatives.slots[None, :]
+        others = log_sum_of_others(scaled @ unit(rows[batch.negatives.slots]).T, batch.negatives.log_q, is_same)
+        own = jnp.sum(scaled * unit(rows[batch.targets]), axis=-1)
+        hard = jnp.logaddexp(own, others) - own
         if not self._config.num_soft_targets:
             return weighted_mean(hard, batch.weights)
-        soft = jax.vmap(nll, in_axes=1, out_axes=1)(batch.soft_targets)
+        towards = jnp.einsum("bd,bsd->bs", scaled, unit(rows[batch.soft_targets]))
+        soft = jnp.logaddexp(towards, others[:, None]) - towards
         is_soft = jnp.asarray(batch.soft_targets > 0)
         num_soft = jnp.sum(is_soft, axis=1)
         mean = jnp.sum(soft, axis=1, where=is_soft) / jnp.maximum(num_soft, 1).astype(jnp.float32)

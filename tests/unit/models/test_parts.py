@@ -13,7 +13,7 @@ from models.features import WindowBatch
 from models.gate import Gate
 from models.memory import Components
 from models.network import drop
-from models.objective import log_normaliser, sampled_softmax
+from models.objective import log_sum_of_others
 from models.sampling import join_known, sample_items
 from models.table import EmbeddingTable, adam_rows
 from tests.unit.models.builders import a_config, an_example, windows_of
@@ -51,15 +51,15 @@ def test_gate_gives_no_weight_to_a_component_without_a_say():
     assert float(weights[0, 2:].sum()) == 0.0
 
 
-def test_normaliser_over_all_items_is_exact():
+def test_sum_over_all_items_is_exact():
     logits = jnp.array([[0.5, -1.0, 2.0]])
-    is_same = jnp.array([[False, False, True]])
-    total = log_normaliser(logits[:, 2], logits, jnp.zeros(3), is_same)
-    assert float(total[0]) == pytest.approx(float(jax.nn.logsumexp(logits)))
+    others = log_sum_of_others(logits, jnp.zeros(3), jnp.array([[False, False, True]]))
+    assert float(jnp.logaddexp(logits[0, 2], others[0])) == pytest.approx(float(jax.nn.logsumexp(logits)))
 
 
-def test_sampled_softmax_of_the_only_item_is_zero():
-    assert sampled_softmax(jnp.ones(1), jnp.ones((1, 1)), jnp.zeros(1), jnp.ones((1, 1), bool)).tolist() == [0.0]
+def test_rarely_drawn_item_stands_for_the_many_like_it():
+    others = log_sum_of_others(jnp.zeros((1, 1)), jnp.log(jnp.array([0.25])), jnp.zeros((1, 1), bool))
+    assert float(jnp.exp(others[0])) == pytest.approx(4.0)
 
 
 def test_log_q_is_the_expected_number_of_occurrences():
