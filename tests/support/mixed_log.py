@@ -7,7 +7,7 @@ its first, and no user has more ids than are remembered.
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Self
 
 from confluent_kafka import Producer
@@ -21,6 +21,8 @@ from tests.support.builders import a_click, a_purchase, a_search
 ALLOWED_LATENESS_MS = 60_000
 EVENTS_PER_USER = REMEMBERED_IDS // 3  # on average, so that none comes near the ids that are remembered
 SLICE_S = 0.05
+
+MAKERS: tuple[Callable[[str, str, int], Event], ...] = (a_click, a_purchase, a_search)
 
 Fate = Literal["admitted", "duplicate", "late", "refused"]
 
@@ -65,7 +67,7 @@ class _Maker:
         return self._new(kind, user, self._start_ms + number, number, "admitted")
 
     def _new(self, kind: int, user: str, time_ms: int, number: int, fate: Fate) -> Entry:
-        event: Event = [a_click, a_purchase, a_search][kind](user, f"i{self._chance.randrange(200)}", time_ms)
+        event = MAKERS[kind](user, f"i{self._chance.randrange(200)}", time_ms)
         has_id = self._chance.random() < 0.9
         event.event_id = f"e{number}" if has_id else None
         entry = Entry(kind, *encode_event(event), fate)
@@ -75,8 +77,8 @@ class _Maker:
         return entry
 
     def _broken(self, kind: int, user: str) -> Entry:
-        key, value = encode_event([a_click, a_purchase, a_search][kind](user, "i1", self._start_ms))
-        ahead = encode_event([a_click, a_purchase, a_search][kind](user, "i1", 2**43))[1]
+        key, value = encode_event(MAKERS[kind](user, "i1", self._start_ms))
+        ahead = encode_event(MAKERS[kind](user, "i1", 2**43))[1]
         values = (value[:-1], b"[1, 2]", b"{}", b"\xff", ahead, None)
         return Entry(kind, *self._chance.choice([*((key, v) for v in values), (key + b"x", value)]), "refused")
 
