@@ -5,30 +5,32 @@
 
 import asyncio
 import logging
+import os
 import time
-from pathlib import Path
 from typing import Any, cast
 
 import faust
 from faust.types import TP
 
-from checkpoints.lock import DirectoryInUseError, DirectoryLock
+from checkpoints.lease import DirectoryInUseError, DirectoryLease, OwnerWatch, clock_s
 from checkpoints.store import CheckpointStore
 from models import runtime
 from stream.broker.positions import Positions
 from stream.broker.publisher import Publisher
 from stream.broker.topics import check_topics
 from stream.broker.transport import BatchConsumer
-from stream.errors import ConfigError
+from stream.errors import ConfigError, InterestStreamError
 from stream.flow.agents import BatchAgents
 from stream.flow.engine import Engine, admission_policy, next_offsets
 from stream.flow.intake import Intake
 from stream.flow.loop import Flow, FlowPolicy
+from stream.flow.model_thread import ModelThread
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
 
 BUFFERED_BATCHES = 4  # partition batches between fetch and agent, for each agent; the intake holds the rest
-
+STANDBY_LOOKS_EVERY_S = 0.2  # added to a take-over; a look is a few system calls
+EXIT_TAKEN_OVER = 3  # not the operator's mistake (2): a supervisor may start it again, as a standby
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +50,8 @@ class InterestApp(faust.App):
         self.state_name: WorkerState = "compiling"
         self._settings = settings
         self._intake = Intake(settings.queue_events, self.positions)
-        self._lock: DirectoryLock | None = None
+        self._lease: DirectoryLease | None = None
+        self._model_thread = ModelThread()
         self._flow: Flow | None = None
         self._engine: Engine | None = None
         self._publisher: Publisher | None = None
@@ -61,21 +64,70 @@ class InterestApp(faust.App):
         self.on_partitions_assigned.connect(self._note_assigned)  # type: ignore[arg-type]
 
     async def prepare(self) -> None:
-        """Own the checkpoints, restore, compile and connect. Called once, by Faust or, for clear errors, before it.
+        """Compile, own the checkpoints, restore and connect. Called once, by Faust or, for clear errors, before it.
+
+        Returns only as the owner of the checkpoints, or when the app is told to stop.
 
         Raises:
             ConfigError: topics, checkpoints directory or saved state are not as they must be.
         """
         settings = self._settings
-        self._lock = own(settings.checkpoint_dir)
+        watch = OwnerWatch(settings.checkpoint_dir, settings.session_timeout_s)
+        self._lease = self._take_over(watch)
+        if self._lease is None and not settings.standby:
+            raise ConfigError(
+                f"another worker uses the checkpoints in {settings.checkpoint_dir}; stop it, set another "
+                "checkpoint_dir, or let this one wait with --standby"
+            )
         if settings.topic_check:
             await asyncio.to_thread(check_topics, settings)
+        engine = Engine(settings)
+        await self._model_thread.run(_compile, engine)
+        if self._lease is None:
+            self._lease = await self._stand_by(watch)
+        if self._lease is not None:
+            await self._begin(engine, self._lease)
+
+    async def _begin(self, engine: Engine, lease: DirectoryLease) -> None:
+        """Go on where the last owner's checkpoint ends."""
+        settings = self._settings
         store = CheckpointStore(settings.checkpoint_dir, settings.checkpoints_kept)
-        self._engine = Engine(settings, self._lock.incarnation)
-        self._publisher = Publisher({"bootstrap_servers": settings.broker.split(",")})
-        self._flow = Flow(flow_policy(settings), self._engine, self._intake, self._publisher, store)
-        await self._flow.on_model_thread(self._restore_and_compile, self._engine, store)
+        await self._model_thread.run(self._restore, engine, store)
+        engine.begin(lease.incarnation)
+        self._publisher = Publisher({"bootstrap_servers": settings.broker.split(",")}, settings.app_id, lease.check)
         await self._publisher.start()
+        self._flow = Flow(
+            flow_policy(settings),
+            engine,
+            self._model_thread,
+            intake=self._intake,
+            publisher=self._publisher,
+            store=store,
+            confirm_ownership=lease.renew,
+        )
+        self._engine = engine
+
+    async def _stand_by(self, watch: OwnerWatch) -> DirectoryLease | None:
+        """Wait until the owner of the checkpoints is gone; `None` when told to stop before."""
+        self.state_name = "standby"
+        logger.info("another worker owns %s: standing by, ready to take over", self._settings.checkpoint_dir)
+        while not self.should_stop:
+            if lease := self._take_over(watch):
+                logger.info("took over %s as worker %d", self._settings.checkpoint_dir, lease.incarnation)
+                return lease
+            await asyncio.sleep(STANDBY_LOOKS_EVERY_S)
+        return None
+
+    def _take_over(self, watch: OwnerWatch) -> DirectoryLease | None:
+        """The lease of the checkpoints directory, `None` while another process has it."""
+        directory, lease_s = self._settings.checkpoint_dir, self._settings.session_timeout_s
+        try:
+            after = watch.vacant_after(clock_s())
+            return None if after is None else DirectoryLease(directory, after, lease_s, on_lost=_end_at_once)
+        except DirectoryInUseError:
+            return None
+        except OSError as error:
+            raise ConfigError(f"checkpoint_dir={directory} cannot be used: {error}") from None
 
     async def on_first_start(self) -> None:
         """Have everything ready; only then does Faust start the consumer."""
@@ -95,10 +147,9 @@ class InterestApp(faust.App):
         await super().on_stop()
         if self._publisher is not None:
             await self._publisher.stop()
-        if self._flow is not None:
-            self._flow.close()
-        if self._lock is not None:
-            self._lock.release()
+        self._model_thread.close()
+        if self._lease is not None:
+            self._lease.release()
 
     def status(self) -> WorkerStatus:
         """Where the worker stands now."""
@@ -106,16 +157,13 @@ class InterestApp(faust.App):
             return WorkerStatus(self.state_name)
         return self._engine.status(self.state_name, queued=self._intake.num_records, updates=self._flow.num_updates)
 
-    def _restore_and_compile(self, engine: Engine, store: CheckpointStore) -> None:
+    def _restore(self, engine: Engine, store: CheckpointStore) -> None:
         number = store.latest()
         if number is not None:
             manifest = store.manifest(number)
             engine.restore(store.state(number), manifest)
             self.positions.start_at(next_offsets(manifest))
             logger.info("restored checkpoint %d: model step %d", number, manifest.model_step)
-        began = time.monotonic()
-        engine.prepare()
-        logger.info("compiled for %s in %.1f s", runtime.device_name(), time.monotonic() - began)
 
     async def _drop_revoked(self, _: Any, revoked: set[TP], **__: Any) -> None:
         self._intake.drop(revoked)
@@ -126,7 +174,8 @@ class InterestApp(faust.App):
     def _flow_ended(self, running: "asyncio.Task[None]") -> None:
         """A flow that fails takes the worker down: a supervisor restarts it from the last checkpoint."""
         if not running.cancelled() and (error := running.exception()):
-            logger.error("the flow ended: %r", error, exc_info=error)
+            is_known = isinstance(error, InterestStreamError)
+            logger.error("the flow ended: %s", error, exc_info=None if is_known else error)
             self._crash(error)
 
 
@@ -151,20 +200,16 @@ def build_app(settings: Settings) -> InterestApp:
     )
 
 
-def own(checkpoint_dir: Path) -> DirectoryLock:
-    """Take the checkpoints directory for this process.
+def _compile(engine: Engine) -> None:
+    began = time.monotonic()
+    engine.compile()
+    logger.info("compiled for %s in %.1f s", runtime.device_name(), time.monotonic() - began)
 
-    Raises:
-        ConfigError: another process has it, or it cannot be written.
-    """
-    try:
-        return DirectoryLock(checkpoint_dir)
-    except DirectoryInUseError:
-        raise ConfigError(
-            f"another worker uses the checkpoints in {checkpoint_dir}; stop it, or set another checkpoint_dir"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"checkpoint_dir={checkpoint_dir} cannot be used: {error}") from None
+
+def _end_at_once(sentence: str) -> None:
+    """Leave without a last checkpoint, commit or update, whichever thread is in the middle of one."""
+    logger.critical(sentence)
+    os._exit(EXIT_TAKEN_OVER)
 
 
 def flow_policy(settings: Settings) -> FlowPolicy:

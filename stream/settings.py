@@ -49,9 +49,9 @@ class Settings(BaseSettings):
         True, description="Refuse to start while the topics are not as `topics create` makes them."
     )
     session_timeout_s: Annotated[float, Field(ge=6)] = Field(
-        10.0,
-        description="Seconds without a heartbeat after which the broker gives the partitions away; "
-        "a broker refuses less than its group.min.session.timeout.ms, 6 s by default.",
+        6.0,
+        description="Seconds without a heartbeat after which a worker counts as gone, to the broker and to one that "
+        "stands by; a broker refuses less than its group.min.session.timeout.ms, 6 s by default.",
     )
     fetch_max_wait_ms: PositiveInt = Field(
         500, description="How long the broker holds a fetch back while it has nothing."
@@ -135,6 +135,9 @@ class Settings(BaseSettings):
 
     # -- Checkpoints
     checkpoint_dir: Path = Field(Path("checkpoints/data"), description="Where checkpoints are kept.")
+    standby: bool = Field(
+        True, description="While another worker owns the checkpoints, wait and take over when it ends; else exit."
+    )
     checkpoint_interval_s: Annotated[float, Field(gt=0)] = Field(
         10.0, description="Seconds between checkpoints: what is read again after a crash at the most."
     )

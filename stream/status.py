@@ -4,14 +4,14 @@ from typing import Literal
 
 import msgspec
 
-WorkerState = Literal["compiling", "joining", "running", "stopped"]
+WorkerState = Literal["compiling", "standby", "joining", "running", "stopped"]
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
     """Counts since the start of the state (restored ones included), rates over the last second.
 
     Attributes:
-        state: what the worker is doing.
+        state: what the worker is doing; `standby` while another owns the checkpoints.
         records: records read from the input topics.
         events: events admitted.
         refused: records that became dead letters.

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.types import TP
 
+from stream.errors import StateError
 from stream.records.updates import EncodedRecord
 
 MAX_BATCH_BYTES = 512 * 1024
@@ -28,21 +29,30 @@ class Publisher:
 
     Args:
         connection: arguments of the producer that say how to reach the broker.
+        name: what all workers of one state have in common. Starting under it bars those that started before: the
+            broker refuses what they send to a partition that this one has sent to, however late it arrives.
+        check_ownership: raises where another process has taken over; asked before every batch.
     """
 
-    def __init__(self, connection: Mapping[str, Any]) -> None:
+    def __init__(self, connection: Mapping[str, Any], name: str, check_ownership: Callable[[], None]) -> None:
         """Must be called on the event loop that it will run on."""
         self._producer = AIOKafkaProducer(
-            **connection, acks="all", enable_idempotence=True, max_batch_size=MAX_BATCH_BYTES
+            **connection, acks="all", enable_idempotence=True, max_batch_size=MAX_BATCH_BYTES, transactional_id=name
         )
+        self._check_ownership = check_ownership
         self._waiting: dict[TP, deque[EncodedRecord]] = {}
         self._lanes: dict[TP, asyncio.Task[None]] = {}
         self._num_unacknowledged = 0
         self._acknowledged = asyncio.Condition()
 
     async def start(self) -> None:
-        """Connect."""
+        """Connect, and bar earlier workers.
+
+        A transactional id makes the broker give out the producer's id with a higher epoch each time. That is all we
+        want of it: without transactions nobody has to wait for their end, and reading costs nothing.
+        """
         await self._producer.start()
+        self._producer._txn_manager.transactional_id = None
 
     async def send(self, topic: str, records_of: Mapping[int, Sequence[EncodedRecord]]) -> None:
         """Queue the records of each partition; waits only while too many are unacknowledged.
@@ -97,10 +107,9 @@ class Publisher:
                 async with self._acknowledged:
                     self._acknowledged.notify_all()
             del self._lanes[tp]
-        except KafkaError:
+        finally:
             async with self._acknowledged:
                 self._acknowledged.notify_all()
-            raise
 
     def _batch(self, waiting: Sequence[EncodedRecord]) -> tuple[BatchBuilder, int]:
         """As many of the first records as fit, at least one."""
@@ -113,9 +122,12 @@ class Publisher:
 
     async def _deliver(self, batch: BatchBuilder, tp: TP) -> bool:
         """Whether the batch is acknowledged; False if it is worth another try."""
+        self._check_ownership()
         try:
             acknowledged = await self._producer.send_batch(batch, tp.topic, partition=tp.partition)
             await acknowledged
+        except ProducerFenced:
+            raise StateError("another worker has begun to publish under the same app_id; this one ends") from None
         except KafkaError as error:
             if not (error.retriable or isinstance(error, KafkaTimeoutError)):
                 raise

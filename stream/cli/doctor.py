@@ -1,15 +1,13 @@
 """`interest-stream doctor`: what is well and what is not, line by line."""
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable
-from pathlib import Path
 
 import click
 import msgspec
 
-from checkpoints.lock import LOCK_FILE
+from checkpoints.lease import OwnerWatch, clock_s
 from stream.broker.topics import TopicAdmin, faults, wanted_topics
 from stream.cli.options import as_json, with_settings
 from stream.errors import ConfigError
@@ -87,7 +85,7 @@ def _disk(settings: Settings) -> Iterable[Finding]:
         yield Finding("checkpoints", False, f"{existing} cannot be written; set checkpoint_dir or change its owner")
         return
     how = "will be made" if existing != directory.absolute() else "can be written"
-    in_use = "; a worker is using it" if _is_locked(directory / LOCK_FILE) else ""
+    in_use = "; a worker is using it" if _is_owned(settings) else ""
     yield Finding("checkpoints", True, f"{directory} {how}{in_use}")
     free = shutil.disk_usage(existing).free
     detail = f"{free / 2**30:.1f} GiB free at {existing}"
@@ -96,13 +94,9 @@ def _disk(settings: Settings) -> Iterable[Finding]:
     yield Finding("disk", is_enough, detail + more)
 
 
-def _is_locked(lock: Path) -> bool:
-    """Whether a worker holds the lock; taking it for a moment, shared, harms nobody."""
+def _is_owned(settings: Settings) -> bool:
+    watch = OwnerWatch(settings.checkpoint_dir, settings.session_timeout_s)
     try:
-        with lock.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return watch.vacant_after(clock_s()) is None
     except OSError:
         return False
-    return False

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -36,8 +38,8 @@ def worker(settings: Settings, as_json: bool) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     app = build_app(settings)
-    loop.run_until_complete(app.prepare())
     reporting = loop.create_task(_report(app)) if as_json else None
+    _prepare(app, loop)
     try:
         faust.Worker(app, loop=loop, quiet=True, stdout=sys.stderr, override_logging=False).execute_from_commandline()
     finally:
@@ -51,14 +53,25 @@ def _set_up_logging(level: str) -> None:
     logging.getLogger("stream").setLevel(level)
 
 
+def _prepare(app: "InterestApp", loop: asyncio.AbstractEventLoop) -> None:
+    """Return when the app is ready; until then a signal ends the process, for there is nothing to save."""
+    signals = signal.SIGTERM, signal.SIGINT
+    for one in signals:
+        loop.add_signal_handler(one, os._exit, 0)
+    loop.run_until_complete(app.prepare())
+    for one in signals:
+        loop.remove_signal_handler(one)
+
+
 async def _report(app: "InterestApp") -> None:
     """Print a status line every `STATUS_EVERY_S`, with the rate since the line before."""
-    at, events = time.monotonic(), app.status().events
+    before, at = app.status(), time.monotonic()
     while True:
         status, now = app.status(), time.monotonic()
-        rate = (status.events - events) / (now - at) if now > at else 0.0
+        is_comparable = before.state in ("joining", "running") and now > at  # before, nothing is restored
+        rate = (status.events - before.events) / (now - at) if is_comparable else 0.0
         _print_status(msgspec.structs.replace(status, events_per_s=round(rate, 1)))
-        at, events = now, status.events
+        before, at = status, now
         await asyncio.sleep(STATUS_EVERY_S)
 
 

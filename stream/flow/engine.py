@@ -42,16 +42,13 @@ class Engine:
 
     Args:
         settings: of the worker.
-        incarnation: how many processes have owned this state, this one included; update versions start from it.
     """
 
-    def __init__(self, settings: Settings, incarnation: int) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._encoder = RecordEncoder(settings.update_format)
         self.learner = OnlineLearner(settings.learner())
-        self.updater = Updater(
-            updater_policy(settings), self.learner, self._encoder, first_version=incarnation * VERSIONS_PER_INCARNATION
-        )
+        self.updater = Updater(updater_policy(settings), self.learner, self._encoder)
         self._item_vectors: ItemVectorFeed | None = None
         self._compilations_at_start = 0
         self.num_learned = 0
@@ -70,10 +67,18 @@ class Engine:
         self.updater.ledger = {topic: TopicLedger(**entry) for topic, entry in manifest.ledger.items()}
         self.updater.next_offsets = next_offsets(manifest)
 
-    def prepare(self) -> None:
-        """Compile every shape; call once, after `restore`."""
+    def compile(self) -> None:
+        """Compile every shape; needs no state, changes none."""
         self.learner.compile()
         self._compilations_at_start = self.learner.compilations
+
+    def begin(self, incarnation: int) -> None:
+        """Be ready for the first micro-batch; call once, after `restore`.
+
+        Args:
+            incarnation: how many processes have owned this state, this one included; update versions start from it.
+        """
+        self.updater.version = incarnation * VERSIONS_PER_INCARNATION
         self._item_vectors = ItemVectorFeed(
             self.learner,
             self._encoder,
@@ -148,7 +153,7 @@ class Engine:
 
     @property
     def recompiles(self) -> int:
-        """Compilations since `prepare`; anything but 0 is a bug."""
+        """Compilations since `compile`; anything but 0 is a bug."""
         return self.learner.compilations - self._compilations_at_start
 
 

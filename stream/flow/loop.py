@@ -3,9 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Protocol
 
 from faust.types import TP
 
@@ -14,14 +13,13 @@ from checkpoints.store import CheckpointStore
 from stream.broker.publisher import Publisher
 from stream.flow.engine import Engine, next_offsets
 from stream.flow.intake import Intake
+from stream.flow.model_thread import ModelThread
 from stream.users.rows import Array
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
 
 logger = logging.getLogger(__name__)
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class OffsetCommitter(Protocol):
@@ -63,21 +61,32 @@ class Flow:
 
     Args:
         policy: sizes and intervals.
-        engine: called on the one model thread only, so that the event loop never waits for jax.
+        engine: called on the model thread only.
+        model_thread: where.
         intake: where events come from.
         publisher: where records go.
         store: where checkpoints go.
+        confirm_ownership: raises where another process has taken over; asked before a checkpoint and before a commit.
     """
 
     def __init__(
-        self, policy: FlowPolicy, engine: Engine, intake: Intake, publisher: Publisher, store: CheckpointStore
+        self,
+        policy: FlowPolicy,
+        engine: Engine,
+        model_thread: ModelThread,
+        *,
+        intake: Intake,
+        publisher: Publisher,
+        store: CheckpointStore,
+        confirm_ownership: Callable[[], None],
     ) -> None:
         self._policy = policy
         self._engine = engine
         self._intake = intake
         self._publisher = publisher
         self._store = store
-        self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._confirm_ownership = confirm_ownership
+        self._on_model_thread = model_thread.run
         self._committer: OffsetCommitter | None = None
         self._saving: asyncio.Task[None] | None = None
         self._stopping = False
@@ -86,11 +95,6 @@ class Flow:
         self._item_vectors_due_at = 0.0
         self._checkpoint_due_at = 0.0
         self.num_updates = 0
-
-    async def on_model_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run something that touches the engine."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._model_thread, lambda: function(*args, **kwargs))
 
     async def run(self, committer: OffsetCommitter) -> None:
         """Go on until `finish` is called.
@@ -114,15 +118,12 @@ class Flow:
         await running
         if self._saving is not None:
             await self._saving
+        await self._publish_item_vectors()
         await self._save(*await self._snapshot())
-
-    def close(self) -> None:
-        """End the model thread."""
-        self._model_thread.shutdown(wait=True)
 
     async def _micro_batch(self) -> None:
         chunks = self._intake.take(self._policy.micro_batch_size)
-        outcome = await self.on_model_thread(self._engine.process, chunks)
+        outcome = await self._on_model_thread(self._engine.process, chunks)
         self.num_updates += outcome.num_updates
         await self._publisher.send(self._policy.updates_topic, outcome.updates)
         await self._publisher.send(self._policy.dead_letters_topic, {0: outcome.dead_letters})
@@ -135,12 +136,12 @@ class Flow:
     async def _learn(self) -> bool:
         """Learn one batch if it is time to; False if there was nothing to do."""
         if self._batch_is_due():
-            await self.on_model_thread(self._engine.learn_batch)
+            await self._on_model_thread(self._engine.learn_batch)
             self._oldest_pending_at = self._now() if self._engine.learner.num_pending else None
             self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
         elif self._replays_due:
             self._replays_due -= 1
-            await self.on_model_thread(self._engine.replay_batch)
+            await self._on_model_thread(self._engine.replay_batch)
         else:
             return False
         return True
@@ -163,27 +164,32 @@ class Flow:
         now = self._now()
         if now >= self._item_vectors_due_at:
             self._item_vectors_due_at = now + self._policy.item_vector_interval_s
-            records = await self.on_model_thread(self._engine.moved_item_vectors)
-            await self._publisher.send(self._policy.item_vectors_topic, records)
+            await self._publish_item_vectors()
         if self._saving is not None and self._saving.done():
             self._saving = self._saving.result()
         if now >= self._checkpoint_due_at and self._saving is None:
             self._checkpoint_due_at = now + self._policy.checkpoint_interval_s
             self._saving = asyncio.create_task(self._save(*await self._snapshot()), name="checkpoint")
 
+    async def _publish_item_vectors(self) -> None:
+        records = await self._on_model_thread(self._engine.moved_item_vectors)
+        await self._publisher.send(self._policy.item_vectors_topic, records)
+
     async def _snapshot(self) -> tuple[dict[str, Array], Manifest]:
         """The state at this micro-batch boundary, all outputs up to it being acknowledged."""
         await self._publisher.flush()
-        return await self.on_model_thread(self._engine.snapshot)
+        return await self._on_model_thread(self._engine.snapshot)
 
     async def _save(self, state: dict[str, Array], manifest: Manifest) -> None:
         """Write a checkpoint, then commit its offsets; if the disk refuses, go on with the last good one."""
+        self._confirm_ownership()
         try:
             number = await asyncio.to_thread(self._store.save, state, manifest)
         except (OSError, ValueError) as error:
             logger.error("checkpoint not written, nothing committed, the last good one stays: %s", error)
             return
         logger.info("checkpoint %d: model step %d", number, manifest.model_step)
+        self._confirm_ownership()
         if self._committer is not None:
             await self._committer.commit_exactly(next_offsets(manifest))
 

@@ -83,15 +83,16 @@ class Updater:
         learner: learns from the examples, encodes the windows.
         ledger: what became of every record, by topic.
         next_offsets: one past the last record that this state contains, by partition.
+        version: of the last updates.
     """
 
     def __init__(
-        self, policy: UpdaterPolicy, learner: OnlineLearner, encoder: RecordEncoder, first_version: int
+        self, policy: UpdaterPolicy, learner: OnlineLearner, encoder: RecordEncoder, first_version: int = 0
     ) -> None:
         self._policy = policy
         self.learner = learner
         self._encoder = encoder
-        self._version = first_version
+        self.version = first_version
         self._users = SlotTable(policy.max_users)
         self._windows = Windows(policy.window_size)
         self._admission = AdmissionState()
@@ -203,7 +204,7 @@ class Updater:
 
     def _emit(self, events: EventColumns, users: Array, outcome: Outcome) -> None:
         """One update for each user that has changed, to the partition its last event came from."""
-        self._version += 1
+        self.version += 1
         changed, from_end = np.unique(users[::-1], return_index=True)
         last = len(users) - 1 - from_end
         vectors = self.learner.encode(self._windows.newest(changed, self._policy.encoder_window))
@@ -212,7 +213,7 @@ class Updater:
         emit = np.flatnonzero(interests.should_emit)
         records = self._encoder.updates(
             user_ids=events.user_ids[last[emit]],
-            version=self._version,
+            version=self.version,
             times_ms=times_ms[emit],
             model_step=self.learner.model_step,
             interests=interests.take(emit),

@@ -187,10 +187,10 @@ def test_binary_updates_are_read_by_the_same_subscriber(settings, tmp_path):
     assert updates_of(settings) == events_by_user(events)
 
 
-def test_a_second_worker_on_the_same_checkpoints_is_sent_away_in_one_sentence(settings, tmp_path):
+def test_a_second_worker_that_may_not_stand_by_is_sent_away_in_one_sentence(settings, tmp_path):
     with a_worker(settings, tmp_path) as first:
         first.wait_for(lambda s: s.state == "running", "the first runs")
-        with a_worker(settings, tmp_path) as second:
+        with a_worker(settings, tmp_path, settings={"INTEREST_STANDBY": "false"}) as second:
             assert second.process.wait(30) == 2
             assert "another worker uses the checkpoints" in second.log()
             assert "Traceback" not in second.log()

@@ -79,7 +79,7 @@ def ledger_in(manifest: Manifest) -> dict[str, TopicLedger]:
 def restored(settings: Settings) -> Updater:
     """The state in the newest checkpoint; the worker must have ended."""
     store = CheckpointStore(settings.checkpoint_dir, settings.checkpoints_kept)
-    engine = Engine(settings, incarnation=0)
+    engine = Engine(settings)
     try:
         number = store.latest()
         assert number is not None
