@@ -1,74 +1,209 @@
-"""Complete checkpoints on disk, written atomically with Orbax: all of one is there, or nothing of it.
+"""Checkpoints: each a segment that says what changed since the one before, back to one that holds everything.
 
-Orbax refuses arrays without elements, so their dtypes and shapes are kept beside the others.
+What a checkpoint costs grows with what changed. A chain of segments that has grown long is merged, from disk and
+beside the live state, into one segment that holds everything; every checkpoint kept can be restored by itself.
 """
 
-from collections.abc import Mapping
+import contextlib
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import orbax.checkpoint as ocp
-
+from checkpoints.changes import Changes, State, apply, flattened, unflattened
 from checkpoints.manifest import Manifest, from_json, to_json
+from checkpoints.segments import CorruptSegmentError, Segments
 
-Array = np.ndarray[Any, np.dtype[Any]]
-State = Mapping[str, Array]
+LONGEST_CHAIN = 32  # segments: opening one costs about 20 ms at a restore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A checkpoint read back.
+
+    Attributes:
+        number: of the checkpoint.
+        state: everything, by name.
+        manifest: what it says about itself.
+    """
+
+    number: int
+    state: State
+    manifest: Manifest
 
 
 class CheckpointStore:
-    """The checkpoints in one directory, numbered upwards.
+    """The checkpoints in one directory, numbered upwards. `save` and `merge` may run in two threads.
 
     Args:
-        directory: absolute or relative; made where it is missing.
-        kept: checkpoints kept; `save` deletes older ones.
+        directory: made where it is missing.
+        kept: checkpoints kept; older ones are deleted, but for segments that a kept one needs.
     """
 
     def __init__(self, directory: Path, kept: int) -> None:
-        options = ocp.CheckpointManagerOptions(max_to_keep=kept, enable_async_checkpointing=False)
-        handlers = {
-            "state": ocp.PyTreeCheckpointHandler(),
-            "empty": ocp.JsonCheckpointHandler(),
-            "manifest": ocp.JsonCheckpointHandler(),
-        }
-        self._manager = ocp.CheckpointManager(directory.resolve(), item_handlers=handlers, options=options)
+        self._segments = Segments(directory)
+        self._kept = kept
+        self._next_number = max(self._segments.numbers(), default=0) + 1
+        self._chain: list[int] = []
+        self._lock = threading.Lock()
+        self._saving = threading.Lock()
+        self._merging: threading.Thread | None = None
 
-    def save(self, state: State, manifest: Manifest) -> int:
-        """Write one more checkpoint and return its number. Blocks; a crash in the middle leaves the older ones alone.
-
-        Args:
-            state: arrays by name.
-            manifest: what they are.
-        """
-        number = (self.latest() or 0) + 1
-        empty = {name: [array.dtype.str, list(array.shape)] for name, array in state.items() if not array.size}
-        items = ocp.args.Composite(
-            state=ocp.args.PyTreeSave({name: array for name, array in state.items() if array.size}),
-            empty=ocp.args.JsonSave(empty),
-            manifest=ocp.args.JsonSave(to_json(manifest)),
-        )
-        self._manager.save(number, args=items)
-        self._manager.wait_until_finished()
-        return number
+    def numbers(self) -> list[int]:
+        """The complete checkpoints, ascending."""
+        return self._segments.numbers()
 
     def latest(self) -> int | None:
         """The number of the newest complete checkpoint."""
-        return self._manager.latest_step()
+        return max(self.numbers(), default=None)
+
+    def save(self, parts: Sequence[Changes], manifest: Manifest) -> int:
+        """Write one more checkpoint and return its number. Blocks; a crash in the middle leaves the older ones alone.
+
+        Args:
+            parts: what changed since the last checkpoint that was saved or restored here, in order.
+            manifest: what the state is now.
+
+        Raises:
+            OSError: the disk refuses; the changes are not in any checkpoint, so the next `save` must bring them again.
+        """
+        with self._saving:
+            number, chain = self._take_number()
+            self._segments.write(number, flattened(parts), _about([*chain, number], manifest))
+            with self._lock:
+                self._chain = [*self._chain, number]
+        self._delete_old()
+        return number
+
+    def restore(self, number: int | None = None) -> Restored | None:
+        """Read a checkpoint back, the newest intact one unless a number is given; `save` goes on from it.
+
+        Raises:
+            CorruptSegmentError: the checkpoint asked for, or every one there is, is damaged.
+        """
+        numbers = self.numbers()
+        wanted = [number] if number is not None else numbers[::-1]
+        for candidate in wanted:
+            try:
+                restored = self._read(candidate)
+            except CorruptSegmentError as error:
+                logger.warning("checkpoint %d is damaged and left out: %s", candidate, error)
+                continue
+            self._chain = self._chain_of(candidate)
+            return restored
+        if wanted:
+            raise CorruptSegmentError(f"none of the checkpoints {wanted} is intact")
+        return None
 
     def manifest(self, number: int) -> Manifest:
-        """The small part of a checkpoint."""
-        restored = self._manager.restore(number, args=ocp.args.Composite(manifest=ocp.args.JsonRestore()))
-        return from_json(restored["manifest"])
+        """The small part of a checkpoint.
 
-    def state(self, number: int) -> dict[str, Array]:
-        """The arrays of a checkpoint, by name."""
-        saved = self._manager.item_metadata(number)["state"]
-        as_numpy = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in saved}
-        items = ocp.args.Composite(state=ocp.args.PyTreeRestore(restore_args=as_numpy), empty=ocp.args.JsonRestore())
-        restored = self._manager.restore(number, args=items)
-        empty = {name: np.zeros(shape, dtype) for name, (dtype, shape) in restored["empty"].items()}
-        return {**restored["state"], **empty}
+        Raises:
+            CorruptSegmentError: it cannot be read.
+        """
+        return from_json(self._segments.about(number)["manifest"])
 
-    def close(self) -> None:
-        """Release threads and files."""
-        self._manager.close()
+    def num_bytes(self, number: int) -> int:
+        """Bytes that this checkpoint's own segment added."""
+        return self._segments.num_bytes(number)
+
+    def merge_when_due(self) -> None:
+        """Start merging in a thread of its own if the chain is long; the end of the process ends it."""
+        if self._needs_merge() and (self._merging is None or not self._merging.is_alive()):
+            self._merging = threading.Thread(target=self._try_merge, name="merge checkpoints", daemon=True)
+            self._merging.start()
+
+    def wait_for_merge(self) -> None:
+        """Return when a merge that is under way has ended."""
+        if self._merging is not None:
+            self._merging.join()
+
+    def _try_merge(self) -> None:
+        try:
+            self.merge()
+        except (OSError, CorruptSegmentError) as error:
+            logger.warning("checkpoints not merged, trying again after the next one: %s", error)
+
+    def _needs_merge(self) -> bool:
+        """Whether the chain has grown long, or longer than what it starts from."""
+        with self._lock:
+            chain = list(self._chain)
+        if len(chain) < 3:
+            return False
+        first, *rest = (self._segments.num_bytes(number) for number in chain)
+        return len(chain) > LONGEST_CHAIN or sum(rest) > first
+
+    def merge(self) -> None:
+        """Make one segment of the chain as it is now; what is saved meanwhile comes after it. Blocks for seconds.
+
+        Raises:
+            OSError: the disk refuses; the chain stays as it was.
+        """
+        with self._saving:  # so that what this number holds is newer than all lower and older than all higher numbers
+            number, chain = self._take_number()
+        restored = self._read(chain[-1])
+        whole = {name: _Whole(values) for name, values in restored.state.items()}
+        self._segments.write(number, flattened([whole]), _about([number], restored.manifest))
+        with self._lock:
+            self._chain = [number, *self._chain[len(chain) :]]
+
+    def clear_unfinished(self) -> None:
+        """Remove what a process that died has left; only for the owner of the directory."""
+        self._segments.clear_unfinished()
+
+    def rollback(self, number: int) -> list[int]:
+        """Delete all checkpoints after `number`, so that it is the newest; returns those deleted.
+
+        Raises:
+            KeyError: there is no such checkpoint.
+        """
+        if number not in self.numbers():
+            raise KeyError(number)
+        later = [n for n in self.numbers() if n > number]
+        for n in later:
+            self._segments.delete(n)
+        return later
+
+    def _take_number(self) -> tuple[int, list[int]]:
+        with self._lock:
+            number, self._next_number = self._next_number, self._next_number + 1
+            return number, list(self._chain)
+
+    def _chain_of(self, number: int) -> list[int]:
+        return [int(n) for n in self._segments.about(number)["chain"]]
+
+    def _read(self, number: int) -> Restored:
+        state: State = {}
+        for segment in self._chain_of(number):
+            for changes in unflattened(self._segments.arrays(segment)):
+                apply(state, changes)
+        return Restored(number, state, self.manifest(number))
+
+    def _delete_old(self) -> None:
+        numbers = self.numbers()
+        needed = set(self._chain)
+        for number in numbers[-self._kept :]:
+            with contextlib.suppress(CorruptSegmentError):
+                needed.update(self._chain_of(number))
+            needed.add(number)
+        for number in numbers:
+            if number not in needed:
+                self._segments.delete(number)
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """All of an array or list."""
+
+    values: Any
+    rows: None = None
+
+    length: int = 0
+
+
+def _about(chain: list[int], manifest: Manifest) -> dict[str, Any]:
+    return {"chain": chain, "manifest": to_json(manifest)}

@@ -16,9 +16,10 @@ from models.gate import Gate, GateBatch, GateLearner, GateState
 from models.memory import Components
 from models.network import InterestNetwork
 from models.ranking import RankBatch, catalogue_sizes, rank
+from models.saving import Array, Column, RowTracker, Saved, State
 from models.step import NetworkLearner, NetworkState, item_vectors, replace_rows, start_items
 from models.structure import Params, Structure
-from models.table import EmbeddingTable, fresh_vectors
+from models.table import EmbeddingTable, fresh_vectors, gather
 
 PADDED_SIZES = (32, 256, 1024)  # windows or items of one call; more are done in chunks of the largest
 FEW = PADDED_SIZES[0]  # windows that are ranked, or on which the gate learns, at a time
@@ -27,7 +28,7 @@ GATE_KNOWN = 2_048  # items of the gate's normaliser that the memory expects, co
 GATE_SAMPLES = 2_048  # and sampled ones; with both the mixture is as good as with all items (54.80/20.66, 54.86/20.70)
 
 
-class Device:
+class Device(Saved):
     """Owns the moving state of network, table and gate. One thread calls it.
 
     Attributes:
@@ -36,6 +37,7 @@ class Device:
     """
 
     def __init__(self, config: ModelConfig, builder: BatchBuilder, num_item_rows: int) -> None:
+        super().__init__()
         self.compilations = 0
         self.step = 0
         self._config, self._builder, self._num_item_rows = config, builder, num_item_rows
@@ -54,6 +56,7 @@ class Device:
         self._start = self._jit(start_items, donate_argnums=(0,))
         self._replace = self._jit(replace_rows, donate_argnums=(0,))
         self._vectors = self._jit(item_vectors)
+        self._gather = self._jit(gather)
         self._rank = self._jit(self._traced_rank)
 
     def _jit(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -108,6 +111,7 @@ class Device:
 
     def learn(self, batch: StepBatch) -> jax.Array:
         """One step of the network; returns before it is computed, reading the loss blocks."""
+        self._mark(np.asarray(batch.rows))
         self._state, loss = self._learn(self._state, batch)
         self.step += 1
         return jnp.asarray(loss)
@@ -126,12 +130,16 @@ class Device:
 
     def start_items(self, targets: np.ndarray, windows: np.ndarray, lasts: np.ndarray, followers: np.ndarray) -> None:
         """See `step.start_items`; shorter arrays are padded."""
+        self._mark(targets)
+        self._mark(followers)
+        self._mark(lasts)
         size, nowhere = self._config.batch_size, self._builder.num_rows
         arrays = pad_rows(targets, size, nowhere), pad_rows(windows, size), pad_rows(lasts, size, nowhere)
         self._put(self._start(self._state.table, *arrays, pad_rows(followers, size)))
 
     def replace(self, slots: np.ndarray, rng: np.random.Generator) -> None:
         """Fresh vectors and zero moments for recycled slots."""
+        self._mark(slots)
         for start in range(0, len(slots), RECYCLED_ROWS):
             rows = pad_rows(slots[start : start + RECYCLED_ROWS], RECYCLED_ROWS, self._builder.num_rows)
             vectors = fresh_vectors(RECYCLED_ROWS, self._config.dim, rng)
@@ -143,15 +151,19 @@ class Device:
     def compile(self) -> None:
         """Compile every shape that can arrive, on a copy: the state stays as it is."""
         kept = self._state, self._gate_state, self.step
+        marked = self.tracker
+        self.tracker = RowTracker()
         self._state, self._gate_state = jax.tree.map(jnp.copy, kept[:2])
         self._compile_reading()
         self._compile_learning()
         jax.block_until_ready(self._state)  # type: ignore[no-untyped-call]
         self._state, self._gate_state, self.step = kept
+        self.tracker = marked
 
     def _compile_reading(self) -> None:
         window = self._config.encoder_window
         for size in PADDED_SIZES:
+            self.rows_of(np.zeros(size, np.int64))
             self.item_vectors(np.zeros(size, np.int32))
             for queries in query_sizes(size, window):
                 self._read_windows(WindowBatch.empty(size, window), size, queries)
@@ -181,26 +193,43 @@ class Device:
         floats, slots = np.zeros((FEW, self._components.count), np.float32), np.zeros(FEW, np.int32)
         return GateBatch(slots, floats[:, 0], floats, floats, floats > 0, _nobody(GATE_KNOWN + GATE_SAMPLES))
 
-    def state(self, end: int) -> dict[str, np.ndarray]:
-        """Everything, as flat arrays; of the item rows those below `end`, since later ones are as they began."""
-        arrays = {jax.tree_util.keystr(path): leaf for path, leaf in self._leaves()}
-        for name, part in self._state.table._asdict().items():
-            arrays[f"items.{name}"] = part[:end]
-            arrays[f"tokens.{name}"] = part[self._num_item_rows :]
-        return {name: np.array(array) for name, array in arrays.items()}
+    def tracked(self) -> Mapping[str, Column]:
+        """The table's rows, of items and query tokens; those never touched are as the seed made them."""
+        is_touched = np.ones(self._builder.num_rows, bool)
+        return {"is_touched": is_touched, **self._state.table._asdict()}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+    def rows_of(self, rows: Array) -> dict[str, Any]:
+        """The content of some rows of the table, read from the device in padded parts."""
+        parts = [
+            [np.asarray(column)[: len(rows[part])] for column in self._gather(self._state.table, pad_rows(some, size))]
+            for part, size in _parts(len(rows))
+            for some in [rows[part].astype(np.int32)]
+        ]
+        empty = np.zeros((0, self._config.dim), np.float32)
+        columns = [np.concatenate([empty, *(part[i] for part in parts)]) for i in range(3)]
+        return {"is_touched": np.ones(len(rows), bool), **dict(zip(EmbeddingTable._fields, columns, strict=True))}
+
+    def wholes(self) -> Mapping[str, Array]:
+        """Network and gate with their moments."""
+        return {jax.tree_util.keystr(path): np.array(leaf) for path, leaf in self._leaves()}
+
+    def restore(self, state: State) -> None:
         """Become what `state` came from."""
         leaves = [jnp.asarray(state[jax.tree_util.keystr(path)]) for path, _ in self._leaves()]
         small, self._gate_state = jax.tree.unflatten(jax.tree.structure(self._small()), leaves)
         vectors = self._initial_vectors()
         parts = {"vectors": vectors, "mean": np.zeros_like(vectors), "square": np.zeros_like(vectors)}
+        is_touched = state.get("is_touched", np.zeros(len(vectors), bool))
         for name, part in parts.items():
-            part[: len(state[f"items.{name}"])] = state[f"items.{name}"]
-            part[self._num_item_rows :] = state[f"tokens.{name}"]
+            if is_touched.any():
+                part[is_touched] = state[name][is_touched]
         table = EmbeddingTable(**{name: jnp.asarray(part) for name, part in parts.items()})
         self._state = NetworkState(**small, table=table)
         self.step = int(self._state.step)
+        self.tracker.clear()
+
+    def _mark(self, rows: Array) -> None:
+        self.tracker.mark(rows[(rows >= 0) & (rows < self._builder.num_rows)])
 
     def _small(self) -> tuple[dict[str, Any], GateState]:
         return {name: part for name, part in self._state._asdict().items() if name != "table"}, self._gate_state

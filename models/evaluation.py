@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from models.saving import Array, Saved, State
+
 RANKERS = ("mixture", "vector", "counting", "popularity")
 DEEPEST_RANK = 100  # ranks beyond count as misses at every k
 RECENT_HALF_LIFE = 2_000  # predictions after which one counts half in `recent`
@@ -37,7 +39,7 @@ class RankHistogram:
         return reciprocal / self.num_predictions if self.num_predictions else float("nan")
 
 
-class PrequentialMetrics:
+class PrequentialMetrics(Saved):
     """The rankers side by side on the same predictions, each made before its event was learned.
 
     Attributes:
@@ -47,6 +49,7 @@ class PrequentialMetrics:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.total = RankHistogram()
         self.recent = RankHistogram()
         self.num_unseen = 0
@@ -58,15 +61,15 @@ class PrequentialMetrics:
         self.recent.add(ranks)
         self.num_unseen += num_unseen
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything, as arrays; copies."""
+    def wholes(self) -> Mapping[str, Array]:
+        """Everything."""
         return {
-            "total": self.total.counts.copy(),
-            "recent": self.recent.counts.copy(),
+            "total": self.total.counts,
+            "recent": self.recent.counts,
             "num_unseen": np.array(self.num_unseen, np.int64),
         }
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+    def restore(self, state: State) -> None:
         """Become what `state` came from."""
         self.total.counts[:] = state["total"]
         self.recent.counts[:] = state["recent"]

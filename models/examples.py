@@ -6,6 +6,7 @@ from dataclasses import fields
 import numpy as np
 
 from models.features import Examples, WindowBatch
+from models.saving import Array, Column, Saved, State
 
 
 def empty_examples(capacity: int, time: int) -> Examples:
@@ -31,28 +32,41 @@ def put(into: Examples, at: np.ndarray | slice, examples: Examples) -> None:
         column[at] = columns(examples)[name]
 
 
-def forget_slots(examples: Examples, is_gone: np.ndarray) -> None:
+def forget_slots(examples: Examples, is_gone: np.ndarray) -> np.ndarray:
     """Empty the window positions and clear the targets of items that left, in place.
 
     Args:
         examples: what to scrub.
         is_gone: `[items]` bool, over all item slots.
+
+    Returns:
+        `[rows]` int64, the examples that were changed.
+    """
+    slots, targets = examples.windows.slots, examples.targets
+    in_window, is_target = is_gone[np.maximum(slots, 0)], is_gone[targets]
+    slots[in_window] = 0
+    targets[is_target] = 0
+    return np.flatnonzero(in_window.any(1) | is_target)
+
+
+def forget_queries(examples: Examples, is_gone: np.ndarray) -> np.ndarray:
+    """Empty the window positions of queries that left, in place; returns as `forget_slots`.
+
+    Args:
+        examples: what to scrub.
+        is_gone: `[queries]` bool, over all query slots.
     """
     slots = examples.windows.slots
-    slots[is_gone[np.maximum(slots, 0)]] = 0
-    examples.targets[is_gone[examples.targets]] = 0
+    in_window = is_gone[np.maximum(-slots, 0)]
+    slots[in_window] = 0
+    return np.flatnonzero(in_window.any(1))
 
 
-def forget_queries(examples: Examples, is_gone: np.ndarray) -> None:
-    """Empty the window positions of queries that left, in place; `is_gone`: `[queries]` bool."""
-    slots = examples.windows.slots
-    slots[is_gone[np.maximum(-slots, 0)]] = 0
-
-
-class ExampleQueue:
+class ExampleQueue(Saved):
     """First in, first out; grows by doubling. Its owner bounds it by taking."""
 
     def __init__(self, time: int) -> None:
+        super().__init__()
         self._rows = empty_examples(256, time)
         self._start = self._end = 0
 
@@ -89,17 +103,17 @@ class ExampleQueue:
         put(self._rows, slice(0, len(waiting)), waiting)
         self._start, self._end = 0, len(waiting)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """What waits, as arrays; copies."""
-        return {name: column.copy() for name, column in columns(self.waiting).items()}
+    def wholes(self) -> Mapping[str, Array]:
+        """What waits; a few batches at the most."""
+        return columns(self.waiting)
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+    def restore(self, state: State) -> None:
         """Become what `state` came from."""
         self._start = self._end = 0
         self.put(from_columns(state))
 
 
-class ReplayRing:
+class ReplayRing(Saved):
     """The last `capacity` learned examples, and how often each item is a target among them.
 
     Attributes:
@@ -107,6 +121,7 @@ class ReplayRing:
     """
 
     def __init__(self, capacity: int, time: int, num_items: int) -> None:
+        super().__init__()
         self._rows = empty_examples(capacity, time)
         self._num_put = 0
         self.frequency = np.zeros(num_items, np.int32)
@@ -127,6 +142,7 @@ class ReplayRing:
         self.frequency[0] = 0
         put(self._rows, at, examples)
         self._num_put += len(examples)
+        self.tracker.mark(at)
 
     def sample(self, count: int, rng: np.random.Generator) -> Examples:
         """Examples drawn uniformly, with repetition."""
@@ -138,17 +154,26 @@ class ReplayRing:
 
     def forget(self, is_gone: np.ndarray) -> None:
         """Scrub items that left; `is_gone`: `[items]` bool."""
-        forget_slots(self.remembered, is_gone)
+        self.tracker.mark(forget_slots(self.remembered, is_gone))
         self.frequency[is_gone] = 0
 
-    def state(self) -> dict[str, np.ndarray]:
-        """The ring as arrays; copies."""
-        kept = {name: column.copy() for name, column in columns(self.remembered).items()}
-        return {**kept, "num_put": np.array(self._num_put, np.int64)}
+    def forget_queries(self, is_gone: np.ndarray) -> None:
+        """Scrub queries that left; `is_gone`: `[queries]` bool."""
+        self.tracker.mark(forget_queries(self.remembered, is_gone))
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+    def tracked(self) -> Mapping[str, Column]:
+        """The ring's rows in use."""
+        return columns(self.remembered)
+
+    def wholes(self) -> Mapping[str, Array]:
+        """How many were ever put."""
+        return {"num_put": np.array(self._num_put, np.int64)}
+
+    def restore(self, state: State) -> None:
         """Become what `state` came from."""
-        put(self._rows, slice(0, len(state["targets"])), from_columns(state))
         self._num_put = int(state["num_put"])
-        self.frequency[:] = np.bincount(state["targets"], minlength=len(self.frequency))
+        if len(self):
+            put(self._rows, slice(0, len(self)), from_columns(state))
+        self.frequency[:] = np.bincount(self.remembered.targets, minlength=len(self.frequency))
         self.frequency[0] = 0
+        self.tracker.clear()

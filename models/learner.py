@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,6 +18,7 @@ from models.memory import CountingMemory, Recollection
 from models.queries import QueryVocabulary
 from models.ranking import RankBatch, catalogue_sizes
 from models.sampling import join_known, sample_items
+from models.saving import Array, Saved, State, joined, part_of, state_of
 from models.vocabulary import ItemVocabulary, Resolved
 
 _LEARN, _REPLAY, _SCORE, _RECYCLE = range(1, 5)  # purposes of random numbers: one stream each
@@ -105,7 +107,7 @@ class OnlineLearner:
             is_gone = np.zeros(1 + self.config.max_queries, bool)
             is_gone[resolved.evicted] = True
             forget_queries(self._pending.waiting, is_gone)
-            forget_queries(self._ring.remembered, is_gone)
+            self._ring.forget_queries(is_gone)
         return resolved
 
     def encode(self, windows: WindowBatch) -> np.ndarray:
@@ -259,46 +261,48 @@ class OnlineLearner:
         self._num_recycled += 1
         self._touch(slots)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything, as flat arrays that the learner will not change."""
-        end = self.items.end
-        parts = {
-            "items": self.items.state(),
-            "queries": self.queries.state(),
-            "memory": self._memory.state(),
-            "pending": self._pending.state(),
-            "ring": self._ring.state(),
-            "prequential": self.prequential.state(),
-            "device": self._device.state(end),
-            "learner": {
-                "is_fresh": self._is_fresh[:end].copy(),
-                "touched": np.flatnonzero(self._is_touched).astype(np.int32),
-                "counters": np.array([self._num_batches, self._num_replays, self._num_recycled], np.int64),
-            },
-        }
-        return {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+    def parts(self) -> dict[str, Saved]:
+        """What it is saved as."""
+        composites = {"items": self.items.parts(), "queries": self.queries.parts(), "memory": self._memory.parts()}
+        parts = joined(composites)
+        own = {"pending": self._pending, "ring": self._ring, "device": self._device, "prequential": self.prequential}
+        return {**parts, **own, "counters": _Counters(self)}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+    def state(self) -> dict[str, Any]:
+        """Everything; copies. A long-lived worker takes the changes of its parts instead."""
+        return state_of(self.parts())
+
+    def restore(self, state: State) -> None:
         """Become what `state` came from: equal bits now and after every further call."""
-        self.items.restore(_part(state, "items"))
-        self.queries.restore(_part(state, "queries"))
-        self._memory.restore(_part(state, "memory"))
-        self._pending.restore(_part(state, "pending"))
-        self._ring.restore(_part(state, "ring"))
-        self.prequential.restore(_part(state, "prequential"))
-        self._device.restore(_part(state, "device"))
-        own = _part(state, "learner")
+        for name, part in (("items", self.items), ("queries", self.queries), ("memory", self._memory)):
+            part.restore(part_of(state, name))
+        for name, saved in (("pending", self._pending), ("ring", self._ring), ("device", self._device)):
+            saved.restore(part_of(state, name))
+        self.prequential.restore(part_of(state, "prequential"))
+        own = part_of(state, "counters")
         self._is_fresh[:] = True
         self._is_fresh[: len(own["is_fresh"])] = own["is_fresh"]
         self._is_touched[:] = False
         self._is_touched[own["touched"]] = True
         self._touched = [own["touched"]]
-        self._num_batches, self._num_replays, self._num_recycled = own["counters"].tolist()
+        self._num_batches, self._num_replays, self._num_recycled = own["counts"].tolist()
+
+
+class _Counters(Saved):
+    """What the learner itself keeps: which items are fresh or touched, and how often it did what."""
+
+    def __init__(self, learner: OnlineLearner) -> None:
+        super().__init__()
+        self._learner = learner
+
+    def wholes(self) -> Mapping[str, Array]:
+        learner = self._learner
+        return {
+            "is_fresh": learner._is_fresh[: learner.items.end],
+            "touched": np.flatnonzero(learner._is_touched).astype(np.int32),
+            "counts": np.array([learner._num_batches, learner._num_replays, learner._num_recycled], np.int64),
+        }
 
 
 def _chunks(array: np.ndarray, size: int) -> list[np.ndarray]:
     return [array[start : start + size] for start in range(0, len(array), size)]
-
-
-def _part(state: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(f"{part}/"): array for name, array in state.items() if name.startswith(f"{part}/")}

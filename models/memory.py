@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.config import ModelConfig
+from models.saving import Array, Column, Saved, State, part_of
 
 NUM_LAGS = 5
 SUCCESSOR_WEIGHTS = np.array([1.0, 1 / 2, 1 / 3])  # by distance in the window
@@ -91,10 +92,12 @@ class Recollection:
         return np.unique(self.ids.ravel()[top[shares[top] > 0]])[:count]
 
 
-class NeighbourCounts:
+class NeighbourCounts(Saved):
     """For each item its `num_slots` heaviest neighbours with decayed counts; the lightest gives way to a new one."""
 
     def __init__(self, num_items: int, num_slots: int, half_life: int) -> None:
+        super().__init__()
+        self.end = 0
         self.ids = np.zeros((num_items, num_slots), np.int32)
         self.counts = np.zeros((num_items, num_slots), np.float32)
         self._half_life = half_life
@@ -116,6 +119,7 @@ class NeighbourCounts:
         at = is_same.argmax(1)
         known = is_same[np.arange(len(at)), at]
         self.counts[source[known], at[known]] += gained[known]
+        self._mark(source[known], at[known])
         self._admit(source[~known], neighbour[~known], gained[~known])
 
     def _admit(self, source: np.ndarray, neighbour: np.ndarray, gained: np.ndarray) -> None:
@@ -130,6 +134,7 @@ class NeighbourCounts:
         at[later] = order[np.arange(len(later)), np.minimum(rank[later], counts.shape[1] - 1)]
         self.ids[source, at] = neighbour
         self.counts[source, at] = gained
+        self._mark(source, at)
 
     def age(self, num_events: int) -> None:
         """Let counts lose weight."""
@@ -137,19 +142,45 @@ class NeighbourCounts:
         if self.unit > LARGEST_UNIT:
             self.counts /= np.float32(self.unit)
             self.unit = 1.0
+            self.tracker.mark(np.arange(self.end * self.ids.shape[1]))
 
-    def forget(self, slots: np.ndarray, is_gone: np.ndarray, end: int) -> None:
+    def forget(self, slots: np.ndarray, is_gone: np.ndarray) -> None:
         """Clear the rows of items that left, and their traces in the rows of others."""
-        self.counts[:end][is_gone[self.ids[:end]]] = 0
-        self.ids[:end][is_gone[self.ids[:end]]] = 0
-        self.ids[slots] = 0
-        self.counts[slots] = 0
+        is_trace = is_gone[self.ids[: self.end]]
+        is_trace[slots[slots < self.end]] = True
+        self.counts[: self.end][is_trace] = 0
+        self.ids[: self.end][is_trace] = 0
+        self.tracker.mark(np.flatnonzero(is_trace))
+
+    def tracked(self) -> Mapping[str, Column]:
+        """Neighbours and counts of the items in use, one after the other."""
+        return {"ids": self.ids[: self.end].reshape(-1), "counts": self.counts[: self.end].reshape(-1)}
+
+    def wholes(self) -> Mapping[str, Array]:
+        """The weight of a count of now."""
+        return {"unit": np.array(self.unit, np.float64)}
+
+    def restore(self, state: State) -> None:
+        """Become what `state` came from."""
+        num_slots = self.ids.shape[1]
+        self.end = len(state.get("ids", ())) // num_slots
+        for column, saved in ((self.ids, state.get("ids")), (self.counts, state.get("counts"))):
+            column[self.end :] = 0
+            if saved is not None:
+                column[: self.end] = saved.reshape(self.end, num_slots)
+        self.unit = float(state["unit"])
+        self.tracker.clear()
+
+    def _mark(self, sources: np.ndarray, at: np.ndarray) -> None:
+        self.end = max(self.end, 1 + int(sources.max(initial=-1)))
+        self.tracker.mark(sources.astype(np.int64) * self.ids.shape[1] + at)
 
 
-class CountingMemory:
+class CountingMemory(Saved):
     """Learns from examples one after the other; says what it expects after a window."""
 
     def __init__(self, config: ModelConfig, first_item: int, num_rows: int) -> None:
+        super().__init__()
         self._first_item = first_item
         self._end = first_item
         self.components = Components(config.encoder_window)
@@ -233,6 +264,8 @@ class CountingMemory:
         self.is_seen[targets] = True
         self.is_seen[0] = False
         self._end = max(self._end, 1 + int(targets.max(initial=0)), 1 + int(items.max(initial=0)))
+        self.tracker.mark(targets)
+        self.tracker.mark(items.ravel())
         np.add.at(self._trend, targets, self._trend_unit)
         self._trend_total += len(targets) * self._trend_unit
         self._trend_unit *= 2 ** (len(targets) / POPULARITY_HALF_LIFE)
@@ -240,44 +273,39 @@ class CountingMemory:
             self._trend /= self._trend_unit
             self._trend_total /= self._trend_unit
             self._trend_unit = 1.0
+            self.tracker.mark(np.arange(self._end))
 
     def forget(self, slots: np.ndarray) -> None:
         """Items that left: nothing of them remains."""
         is_gone = np.zeros(len(self.is_seen), bool)
         is_gone[slots] = True
         for table in (self.successors, self.predecessors):
-            table.forget(slots, is_gone, self._end)
+            table.forget(slots, is_gone)
         self._trend_total -= float(self._trend[slots].sum())
         self._trend[slots] = 0
         self.is_seen[slots] = False
+        self.tracker.mark(slots[slots < self._end])
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything, up to the highest slot in use; copies."""
-        used = slice(0, self._end)
-        units = [self.successors.unit, self.predecessors.unit, self._trend_unit, self._trend_total]
-        return {
-            "successor_ids": self.successors.ids[used].copy(),
-            "successor_counts": self.successors.counts[used].copy(),
-            "predecessor_ids": self.predecessors.ids[used].copy(),
-            "predecessor_counts": self.predecessors.counts[used].copy(),
-            "is_seen": self.is_seen[used].copy(),
-            "trend": self._trend[used].copy(),
-            "units": np.array(units, np.float64),
-        }
+    def parts(self) -> dict[str, Saved]:
+        """What it is saved as."""
+        return {"seen": self, "successors": self.successors, "predecessors": self.predecessors}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Become what `state` came from."""
-        self._end = len(state["is_seen"])
-        columns = {
-            "successor_ids": self.successors.ids,
-            "successor_counts": self.successors.counts,
-            "predecessor_ids": self.predecessors.ids,
-            "predecessor_counts": self.predecessors.counts,
-            "is_seen": self.is_seen,
-            "trend": self._trend,
-        }
-        for name, column in columns.items():
-            column[self._end :] = 0
-            column[: self._end] = state[name]
-        units = state["units"].tolist()
-        self.successors.unit, self.predecessors.unit, self._trend_unit, self._trend_total = units
+    def tracked(self) -> Mapping[str, Column]:
+        """What was seen, up to the highest slot in use."""
+        return {"is_seen": self.is_seen[: self._end], "trend": self._trend[: self._end]}
+
+    def wholes(self) -> Mapping[str, Array]:
+        """The weight of an event of now, and the sum of all weights."""
+        return {"trend_scale": np.array([self._trend_unit, self._trend_total], np.float64)}
+
+    def restore(self, state: State) -> None:
+        """Become what the parts' state came from."""
+        self.successors.restore(part_of(state, "successors"))
+        self.predecessors.restore(part_of(state, "predecessors"))
+        self._end = max(self._first_item, len(state.get("seen/is_seen", ())))
+        for column, name in ((self.is_seen, "is_seen"), (self._trend, "trend")):
+            column[:] = 0
+            saved = state.get(f"seen/{name}", np.zeros(0))
+            column[: len(saved)] = saved
+        self._trend_unit, self._trend_total = state["seen/trend_scale"].tolist()
+        self.tracker.clear()

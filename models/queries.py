@@ -3,11 +3,12 @@
 import re
 import unicodedata
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from models.config import ModelConfig
+from models.saving import Saved, State, part_of
 from models.vocabulary import Resolved, SlotTable
 
 _WORD = re.compile(r"\w+")
@@ -56,13 +57,13 @@ class QueryVocabulary:
         """The normalised query in a slot; raises KeyError where there is none."""
         return self._table.key_of(slot)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything, as flat arrays; tokens follow from the queries."""
-        return self._table.state()
+    def parts(self) -> dict[str, Saved]:
+        """What it is saved as; tokens follow from the queries."""
+        return {"table": self._table}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Become what `state` came from."""
-        self._table.restore(state)
+    def restore(self, state: State) -> None:
+        """Become what the parts' state came from."""
+        self._table.restore(part_of(state, "table"))
         self.tokens[:] = 0
         for slot in range(self._table.first, self._table.end):
             try:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.config import ModelConfig
+from models.saving import Array, Column, Saved, State, part_of
 
 EVICT_RATIO = 1 / 64  # of the pool leaves at a time: finding the least recently used costs a pass over the pool
 
@@ -25,7 +26,7 @@ class Resolved(NamedTuple):
     evicted: np.ndarray
 
 
-class SlotTable:
+class SlotTable(Saved):
     """Keys to slots `first .. first + capacity - 1`; slot 0 always means "none".
 
     New keys take never used slots in ascending order, then recycled ones. When there is no room, the keys that were not
@@ -35,6 +36,7 @@ class SlotTable:
     def __init__(self, capacity: int, first: int = 1) -> None:
         if capacity < 1 or first < 1:
             raise ValueError(f"capacity={capacity}, first={first}: both must be at least 1; slot 0 means none")
+        super().__init__()
         self.capacity = capacity
         self.first = first
         self._slot_of: dict[str, int] = {}
@@ -73,6 +75,7 @@ class SlotTable:
         ticks = np.arange(start, self._tick)
         self._last_used[slots[slots > 0] - self.first] = ticks[slots > 0]
         if not missing:
+            self.tracker.mark(slots - self.first)
             return Resolved(slots, np.zeros(0, np.int32))
         new = list(dict.fromkeys(keys[i] for i in missing))
         evicted = self._make_room(len(new), start)
@@ -80,6 +83,7 @@ class SlotTable:
             self._admit(key)
         slots[missing] = [self._slot_of[keys[i]] for i in missing]
         self._last_used[slots - self.first] = ticks
+        self.tracker.mark(slots - self.first)
         return Resolved(slots, evicted)
 
     def remove(self, key: str) -> int:
@@ -118,29 +122,26 @@ class SlotTable:
         self._free.extend(evicted.tolist())
         return evicted
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything, as flat arrays: keys as one blob of UTF-8 with offsets, uses, free slots."""
-        encoded = [key.encode() for key in self._keys]
-        return {
-            "blob": np.frombuffer(b"".join(encoded), np.uint8),
-            "offsets": np.cumsum([0, *map(len, encoded)], dtype=np.int64),
-            "last_used": self._last_used[: len(encoded)].copy(),
-            "free": np.array(self._free, np.int32),
-            "tick": np.array(self._tick, np.int64),
-        }
+    def tracked(self) -> Mapping[str, Column]:
+        """Keys and uses of the slots given out."""
+        return {"keys": self._keys, "last_used": self._last_used[: len(self._keys)]}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+    def wholes(self) -> Mapping[str, Array]:
+        """Free slots and the count of uses."""
+        return {"free": np.array(self._free, np.int32), "tick": np.array(self._tick, np.int64)}
+
+    def restore(self, state: State) -> None:
         """Become what `state` came from; the capacity may have grown since."""
-        offsets, blob = state["offsets"].tolist(), state["blob"].tobytes()
-        keys = [blob[start:end].decode() for start, end in pairwise(offsets)]
+        keys = [key.decode() for key in state.get("keys", ())]  # a table that never had a key has no rows
         if len(keys) > self.capacity:
             raise ValueError(f"{len(keys)} stored keys exceed the capacity of {self.capacity}")
         self._keys, self._free = keys, deque(state["free"].tolist())
         free = set(self._free)
         self._slot_of = {key: slot for slot, key in enumerate(keys, self.first) if slot not in free}
         self._last_used[:] = 0
-        self._last_used[: len(keys)] = state["last_used"]
+        self._last_used[: len(keys)] = state.get("last_used", 0)
         self._tick = int(state["tick"])
+        self.tracker.clear()
 
 
 class ItemVocabulary:
@@ -217,19 +218,29 @@ class ItemVocabulary:
         for key in list(islice(self._num_seen, max(surplus, 0))):
             del self._num_seen[key]
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything, as flat arrays."""
-        encoded = [key.encode() for key in self._num_seen]
-        candidates: dict[str, np.ndarray] = {
-            "candidates_blob": np.frombuffer(b"".join(encoded), np.uint8),
-            "candidates_offsets": np.cumsum([0, *map(len, encoded)], dtype=np.int64),
-            "candidates_count": np.fromiter(self._num_seen.values(), np.int32, len(encoded)),
-        }
-        return {**self._table.state(), **candidates}
+    def parts(self) -> dict[str, Saved]:
+        """What it is saved as."""
+        return {"table": self._table, "candidates": _Candidates(self._num_seen)}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Become what `state` came from."""
-        self._table.restore(state)
-        offsets, blob = state["candidates_offsets"].tolist(), state["candidates_blob"].tobytes()
+    def restore(self, state: State) -> None:
+        """Become what the parts' state came from."""
+        self._table.restore(part_of(state, "table"))
+        offsets, blob = state["candidates/offsets"].tolist(), state["candidates/blob"].tobytes()
         keys = [blob[start:end].decode() for start, end in pairwise(offsets)]
-        self._num_seen = dict(zip(keys, state["candidates_count"].tolist(), strict=True))
+        self._num_seen = dict(zip(keys, state["candidates/count"].tolist(), strict=True))
+
+
+class _Candidates(Saved):
+    """Occurrences of items that are not admitted yet; saved whole, since they are few."""
+
+    def __init__(self, num_seen: Mapping[str, int]) -> None:
+        super().__init__()
+        self._num_seen = num_seen
+
+    def wholes(self) -> Mapping[str, Array]:
+        encoded = [key.encode() for key in self._num_seen]
+        return {
+            "blob": np.frombuffer(b"".join(encoded), np.uint8),
+            "offsets": np.cumsum([0, *map(len, encoded)], dtype=np.int64),
+            "count": np.fromiter(self._num_seen.values(), np.int32, len(encoded)),
+        }

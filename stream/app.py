@@ -92,6 +92,7 @@ class InterestApp(faust.App):
         """Go on where the last owner's checkpoint ends."""
         settings = self._settings
         store = CheckpointStore(settings.checkpoint_dir, settings.checkpoints_kept)
+        store.clear_unfinished()
         await self._model_thread.run(self._restore, engine, store)
         engine.begin(lease.incarnation)
         self._publisher = Publisher({"bootstrap_servers": settings.broker.split(",")}, settings.app_id, lease.check)
@@ -158,12 +159,11 @@ class InterestApp(faust.App):
         return self._engine.status(self.state_name, queued=self._intake.num_records, updates=self._flow.num_updates)
 
     def _restore(self, engine: Engine, store: CheckpointStore) -> None:
-        number = store.latest()
-        if number is not None:
-            manifest = store.manifest(number)
-            engine.restore(store.state(number), manifest)
-            self.positions.start_at(next_offsets(manifest))
-            logger.info("restored checkpoint %d: model step %d", number, manifest.model_step)
+        restored = store.restore()
+        if restored is not None:
+            engine.restore(restored.state, restored.manifest)
+            self.positions.start_at(next_offsets(restored.manifest))
+            logger.info("restored checkpoint %d: model step %d", restored.number, restored.manifest.model_step)
 
     async def _drop_revoked(self, _: Any, revoked: set[TP], **__: Any) -> None:
         self._intake.drop(revoked)

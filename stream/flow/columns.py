@@ -9,10 +9,10 @@ import numpy as np
 import xxhash
 
 from models.features import SEARCH
+from models.saving import Array
 from stream.flow.intake import Chunk
 from stream.records.events import Click, Event, Purchase, Search
 from stream.users.admission import NO_ID
-from stream.users.rows import Array
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import numpy as np
 from aiokafka.partitioner import murmur2
 
 from models.learner import OnlineLearner
+from models.saving import Array
 from stream.flow.record_encoder import RecordEncoder
 from stream.records.updates import EncodedRecord
-from stream.users.rows import Array
 
 PUBLISHED_AT_ONCE = 2_048  # items looked at in one call: about 10 ms of encoding, so that updates need not wait long
 

@@ -11,10 +11,9 @@ from faust.types import TP
 from checkpoints.manifest import Manifest
 from checkpoints.store import CheckpointStore
 from stream.broker.publisher import Publisher
-from stream.flow.engine import Engine, next_offsets
+from stream.flow.engine import Engine, StateChanges, next_offsets
 from stream.flow.intake import Intake
 from stream.flow.model_thread import ModelThread
-from stream.users.rows import Array
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
@@ -116,10 +115,10 @@ class Flow:
         self._stopping = True
         self._intake.wake()
         await running
+        await self._publish_item_vectors()
         if self._saving is not None:
             await self._saving
-        await self._publish_item_vectors()
-        await self._save(*await self._snapshot())
+        await self._save(*await self._changes())
 
     async def _micro_batch(self) -> None:
         chunks = self._intake.take(self._policy.micro_batch_size)
@@ -169,29 +168,31 @@ class Flow:
             self._saving = self._saving.result()
         if now >= self._checkpoint_due_at and self._saving is None:
             self._checkpoint_due_at = now + self._policy.checkpoint_interval_s
-            self._saving = asyncio.create_task(self._save(*await self._snapshot()), name="checkpoint")
+            self._saving = asyncio.create_task(self._save(*await self._changes()), name="checkpoint")
 
     async def _publish_item_vectors(self) -> None:
         records = await self._on_model_thread(self._engine.moved_item_vectors)
         await self._publisher.send(self._policy.item_vectors_topic, records)
 
-    async def _snapshot(self) -> tuple[dict[str, Array], Manifest]:
-        """The state at this micro-batch boundary, all outputs up to it being acknowledged."""
+    async def _changes(self) -> tuple[list[StateChanges], Manifest]:
+        """What changed up to this micro-batch boundary, all outputs up to it being acknowledged."""
         await self._publisher.flush()
-        return await self._on_model_thread(self._engine.snapshot)
+        return await self._on_model_thread(self._engine.take_changes)
 
-    async def _save(self, state: dict[str, Array], manifest: Manifest) -> None:
+    async def _save(self, changes: list[StateChanges], manifest: Manifest) -> None:
         """Write a checkpoint, then commit its offsets; if the disk refuses, go on with the last good one."""
         self._confirm_ownership()
         try:
-            number = await asyncio.to_thread(self._store.save, state, manifest)
-        except (OSError, ValueError) as error:
+            number = await asyncio.to_thread(self._store.save, changes, manifest)
+        except OSError as error:
             logger.error("checkpoint not written, nothing committed, the last good one stays: %s", error)
+            await self._on_model_thread(self._engine.not_saved, changes)
             return
         logger.info("checkpoint %d: model step %d", number, manifest.model_step)
         self._confirm_ownership()
         if self._committer is not None:
             await self._committer.commit_exactly(next_offsets(manifest))
+        self._store.merge_when_due()
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from models.saving import Array
 from stream.records.updates import (
     SCHEMA_VERSION,
     EncodedRecord,
@@ -15,7 +16,6 @@ from stream.records.updates import (
     rounded,
 )
 from stream.users.interests import Interests
-from stream.users.rows import Array
 
 
 class RecordEncoder:

@@ -5,15 +5,16 @@ It talks to the learner through two seams: where examples go (`Learner.add`), an
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from faust.types import TP
 
 from models.features import KINDS, Examples, WindowBatch
 from models.learner import OnlineLearner
+from models.saving import Array, Saved, State, part_of, state_of
 from models.vocabulary import SlotTable
 from stream.flow.columns import EventColumns
 from stream.flow.intake import Chunk
@@ -23,7 +24,7 @@ from stream.records.updates import EncodedRecord
 from stream.users.admission import AdmissionPolicy, AdmissionState, Verdict
 from stream.users.interests import EmissionPolicy, InterestState
 from stream.users.rounds import rounds
-from stream.users.rows import Array, UserRows
+from stream.users.rows import UserRows
 from stream.users.windows import Windows
 
 
@@ -123,22 +124,19 @@ class Updater:
             for slot, kind, time_ms in zip(slots.tolist(), kinds.tolist(), times_ms.tolist(), strict=True)
         ]
 
-    def state(self) -> dict[str, Array]:
-        """Copies of all arrays, by `part/name`."""
-        num_rows = self._users.end
-        parts = {name: rows.state(num_rows) for name, rows in self._user_rows.items()}
-        parts["users"] = self._users.state()
-        return {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+    def parts(self) -> dict[str, Saved]:
+        """What it is saved as; the ledger and the next offsets are in the manifest."""
+        return {"users": self._users, **self._user_rows}
 
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Put back what `state` gave; the ledger and the next offsets are the caller's."""
-        parts: dict[str, dict[str, Array]] = defaultdict(dict)
-        for path, array in state.items():
-            part, name = path.split("/", 1)
-            parts[part][name] = array
-        self._users.restore(parts["users"])
+    def state(self) -> dict[str, Any]:
+        """Everything of the parts; copies. A long-lived worker takes the changes of its parts instead."""
+        return state_of(self.parts())
+
+    def restore(self, state: State) -> None:
+        """Become what the parts' state came from; the ledger and the next offsets are the caller's."""
+        self._users.restore(part_of(state, "users"))
         for name, rows in self._user_rows.items():
-            rows.restore(parts[name])
+            rows.restore(part_of(state, name))
 
     @property
     def _user_rows(self) -> dict[str, UserRows]:
@@ -156,6 +154,7 @@ class Updater:
         for rows in self._user_rows.values():
             rows.grow(self._users.end)
             rows.forget(resolved.evicted)
+            rows.touch(resolved.slots)
         return resolved.slots
 
     def _resolve_subjects(self, events: EventColumns) -> Array:

@@ -6,10 +6,11 @@ from enum import IntEnum
 import numpy as np
 
 from models.features import KINDS
+from models.saving import Array
 from stream.errors import EventError
 from stream.records.events import Event
 from stream.users.rounds import rounds
-from stream.users.rows import Array, UserRows
+from stream.users.rows import UserRows
 
 REMEMBERED_IDS = 64  # event ids kept for each user that sends them; 512 bytes
 NO_ID = 0

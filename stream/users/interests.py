@@ -5,7 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from stream.users.rows import Array, UserRows
+from models.saving import Array
+from stream.users.rows import UserRows
 
 
 @dataclass(frozen=True)

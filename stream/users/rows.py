@@ -1,15 +1,14 @@
 """Named arrays with a row a user that grow, are saved and are forgotten together. Pure numpy."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from models.saving import Array, Column, Saved, State
 
 
-class UserRows:
+class UserRows(Saved):
     """A table of users: each column an array, each user a row, all zeros at first.
 
     Args:
@@ -18,10 +17,17 @@ class UserRows:
     """
 
     def __init__(self, columns: Mapping[str, tuple[DTypeLike, tuple[int, ...]]], rows: int = 1_024) -> None:
+        super().__init__()
         self._columns: dict[str, Array] = {
             name: np.zeros((rows, *shape), dtype) for name, (dtype, shape) in columns.items()
         }
         self.capacity = rows
+        self._end = 0
+
+    def touch(self, users: Array) -> None:
+        """The rows of `users` change: they are part of the next checkpoint."""
+        self.tracker.mark(users)
+        self._end = max(self._end, 1 + int(users.max(initial=-1)))
 
     def __getitem__(self, name: str) -> Array:
         """The column `name`; valid until the next `grow`."""
@@ -42,13 +48,16 @@ class UserRows:
         """Zero the rows of `users`."""
         for column in self._columns.values():
             column[users] = 0
+        self.touch(users)
 
-    def state(self, num_rows: int) -> dict[str, Array]:
-        """Copies of the first `num_rows` rows of each column."""
-        return {name: column[:num_rows].copy() for name, column in self._columns.items()}
+    def tracked(self) -> Mapping[str, Column]:
+        """The rows up to the highest that was ever touched."""
+        return {name: column[: self._end] for name, column in self._columns.items()}
 
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Put back what `state` gave."""
+    def restore(self, state: State) -> None:
+        """Become what `state` came from."""
         for name, saved in state.items():
             self.grow(len(saved))
             self._columns[name][: len(saved)] = saved
+            self._end = len(saved)
+        self.tracker.clear()

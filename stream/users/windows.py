@@ -3,7 +3,8 @@
 import numpy as np
 
 from models.features import WindowBatch, gap_buckets
-from stream.users.rows import Array, UserRows
+from models.saving import Array
+from stream.users.rows import UserRows
 
 MAX_AGE_MS = 2**32 - 1  # 49.7 days; older positions keep their order but no longer their distance
 FORGOTTEN_SLOT = 1  # stands for an item or query that has left; a shared fallback row of the model
@@ -91,7 +92,9 @@ class Windows:
         """Let `FORGOTTEN_SLOT` stand for items (positive) or queries (negative) that have left the vocabulary."""
         if len(slots):
             kept = self.rows["slots"]
-            kept[np.isin(kept, slots)] = FORGOTTEN_SLOT
+            is_gone = np.isin(kept, slots)
+            kept[is_gone] = FORGOTTEN_SLOT
+            self.rows.touch(np.flatnonzero(is_gone.any(1)))
 
     def _age(self, users: Array, newest: Array) -> None:
         """Measure the ages of `users` from `newest` on."""

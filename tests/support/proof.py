@@ -63,11 +63,8 @@ class InputLog:
 def manifest_of(settings: Settings) -> Manifest | None:
     """The newest checkpoint's; the worker must have ended."""
     store = CheckpointStore(settings.checkpoint_dir, settings.checkpoints_kept)
-    try:
-        number = store.latest()
-        return None if number is None else store.manifest(number)
-    finally:
-        store.close()
+    number = store.latest()
+    return None if number is None else store.manifest(number)
 
 
 def ledger_in(manifest: Manifest) -> dict[str, TopicLedger]:
@@ -80,12 +77,9 @@ def restored(settings: Settings) -> Updater:
     """The state in the newest checkpoint; the worker must have ended."""
     store = CheckpointStore(settings.checkpoint_dir, settings.checkpoints_kept)
     engine = Engine(settings)
-    try:
-        number = store.latest()
-        assert number is not None
-        engine.restore(store.state(number), store.manifest(number))
-    finally:
-        store.close()
+    newest = store.restore()
+    assert newest is not None
+    engine.restore(newest.state, newest.manifest)
     return engine.updater
 
 

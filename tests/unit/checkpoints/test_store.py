@@ -1,61 +1,199 @@
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from checkpoints.manifest import MANIFEST_VERSION, Manifest, from_json, to_json
-from checkpoints.store import Array, CheckpointStore
+from checkpoints.segments import CorruptSegmentError
+from checkpoints.store import LONGEST_CHAIN, CheckpointStore
 
-STATE: dict[str, Array] = {
-    "users/blob": np.frombuffer(b"ann", np.uint8),
-    "windows/slots": np.arange(6, dtype=np.int32).reshape(2, 3),
-    "windows/values": np.array([0.5], np.float16),
-    "admission/ids": np.array([2**64 - 1], np.uint64),
-    "flags": np.array([True, False]),
-    "nothing": np.zeros((0, 3), np.int8),
-    "scalar": np.array(7, np.int64),
+
+@dataclass(frozen=True)
+class AChange:
+    values: Any
+    rows: Any = None
+    length: int = 0
+
+
+WHOLE = {
+    "windows/slots": AChange(np.arange(6, dtype=np.int32).reshape(2, 3)),
+    "windows/values": AChange(np.array([0.5], np.float16)),
+    "admission/ids": AChange(np.array([2**64 - 1], np.uint64)),
+    "flags": AChange(np.array([True, False])),
+    "nothing": AChange(np.zeros((0, 3), np.int8)),
+    "scalar": AChange(np.array(7, np.int64)),
+    "keys": AChange([b"ann", b"", "böb".encode()]),
+    "no keys": AChange([]),
 }
 
 
 def a_manifest(model_step: int = 3) -> Manifest:
     ledger = {"clicks": {"records": 5, "hash_sum": 2**64 - 1}}
-    return Manifest(
-        MANIFEST_VERSION, 1, model_step, {"clicks": {0: 5, 11: 2}}, ledger, {"dim": 64, "topics": ["a", "b"]}
-    )
+    return Manifest(MANIFEST_VERSION, 1, model_step, {"clicks": {0: 5, 11: 2}}, ledger, {"dim": 64, "topics": ["a"]})
+
+
+def row(index: int, value: int, length: int = 4) -> dict[str, AChange]:
+    """One row of an array of two columns changes."""
+    return {"rows": AChange(np.full((1, 2), value), np.array([index]), length)}
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = CheckpointStore(tmp_path, kept=2)
-    yield store
-    store.close()
+def store(tmp_path: Path) -> CheckpointStore:
+    return CheckpointStore(tmp_path, kept=2)
+
+
+def reopened(directory: Path) -> CheckpointStore:
+    return CheckpointStore(directory, kept=2)
+
+
+def rows_of(store: CheckpointStore, number: int | None = None) -> list[int]:
+    restored = store.restore(number)
+    assert restored is not None
+    rows = restored.state["rows"]
+    assert isinstance(rows, np.ndarray)
+    return rows[:, 0].tolist()
+
+
+def damage(directory: Path, number: int) -> None:
+    """Flip a bit in the middle of the largest file of a checkpoint."""
+    largest = max((directory / str(number)).rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
 
 
 def test_a_checkpoint_comes_back_bit_for_bit(store):
-    number = store.save(STATE, a_manifest())
+    store.save([WHOLE], a_manifest())
 
-    state = store.state(number)
+    restored = store.restore()
 
-    assert state.keys() == STATE.keys()
-    for name, array in STATE.items():
-        assert isinstance(state[name], np.ndarray)
-        assert (state[name].dtype, state[name].shape) == (array.dtype, array.shape)
-        assert state[name].tobytes() == array.tobytes()
+    assert restored.state.keys() == WHOLE.keys()
+    for name, change in WHOLE.items():
+        value = restored.state[name]
+        if isinstance(change.values, list):
+            assert value == change.values
+        else:
+            assert (value.dtype, value.shape) == (change.values.dtype, change.values.shape)
+            assert value.tobytes() == change.values.tobytes()
+    assert restored.manifest == a_manifest()
 
 
-def test_the_manifest_is_readable_without_the_arrays(store):
-    assert store.manifest(store.save(STATE, a_manifest())) == a_manifest()
+def test_each_checkpoint_is_what_was_before_and_what_changed(store):
+    first = store.save([row(0, 1)], a_manifest())
+    second = store.save([row(2, 5), row(2, 6)], a_manifest())
+
+    assert rows_of(store, second) == [1, 0, 6, 0]
+    assert rows_of(store, first) == [1, 0, 0, 0]
 
 
-def test_only_the_newest_checkpoints_are_kept(store):
-    numbers = [store.save(STATE, a_manifest(step)) for step in range(4)]
+def test_what_is_written_grows_with_what_changed_and_not_with_the_state(store):
+    whole = {"rows": AChange(np.ones((100_000, 2)), np.arange(100_000), 100_000)}
+    first, second = store.save([whole], a_manifest()), store.save([row(2, 5, length=100_000)], a_manifest())
 
+    assert store.num_bytes(second) < store.num_bytes(first) / 1_000
+
+
+def test_a_reopened_store_goes_on(store, tmp_path):
+    store.save([row(0, 1)], a_manifest())
+    other = reopened(tmp_path)
+    other.restore()
+    other.save([row(1, 2)], a_manifest())
+
+    assert rows_of(reopened(tmp_path)) == [1, 2, 0, 0]
+
+
+def test_merged_checkpoints_are_one_that_holds_everything(store, tmp_path):
+    store.save([row(0, 1)], a_manifest(1))
+    store.save([row(1, 2), {"keys": AChange([b"x"], np.array([1]), 2)}], a_manifest(2))
+
+    store.merge()
+    number = store.save([row(2, 3)], a_manifest(3))
+    store.save([row(3, 4)], a_manifest(4))  # with two kept, only the merged one and these are left
+
+    assert store.numbers() == [number - 1, number, number + 1]
+    restored = reopened(tmp_path).restore()
+    assert restored is not None
+    assert restored.state["rows"][:, 0].tolist() == [1, 2, 3, 4]  # type: ignore[call-overload]
+    assert restored.state["keys"] == [b"", b"x"]
+
+
+def test_saving_while_a_merge_is_under_way_mixes_nothing_up(store, tmp_path):
+    big = {"big": AChange(np.random.default_rng(0).random((200_000, 8)))}
+    store.save([big], a_manifest())
+    merging = threading.Thread(target=store.merge)
+    merging.start()
+    while merging.is_alive():
+        store.save([row(0, 7)], a_manifest())
+    store.save([row(1, 8)], a_manifest())
+
+    assert rows_of(reopened(tmp_path)) == [7, 8, 0, 0]
+
+
+def test_a_long_chain_is_merged_by_itself(store):
+    for i in range(LONGEST_CHAIN + 2):
+        store.save([row(i % 4, i)], a_manifest())
+    before = rows_of(store)
+
+    store.merge_when_due()
+    store.wait_for_merge()
+    store.save([{}], a_manifest())
+    store.save([{}], a_manifest())
+
+    assert len(store.numbers()) == 3
+    assert rows_of(store) == before
+
+
+def test_only_checkpoints_kept_and_what_they_need_remain(store):
+    numbers = [store.save([WHOLE], a_manifest(step)) for step in range(4)]
+
+    assert store.numbers() == numbers  # each needs all before it
     assert store.latest() == numbers[-1]
-    assert [store.manifest(number).model_step for number in numbers[-2:]] == [2, 3]
-    with pytest.raises(FileNotFoundError):
-        store.manifest(numbers[0])
 
 
 def test_an_empty_directory_has_no_checkpoint(store):
     assert store.latest() is None
+    assert store.restore() is None
+
+
+@pytest.mark.parametrize("found_by", ["restore", "reopen"])
+def test_a_damaged_checkpoint_is_left_out_for_the_one_before(store, tmp_path, caplog, found_by):
+    store.save([row(0, 1)], a_manifest())
+    number = store.save([{"rows": AChange(np.arange(20_000).reshape(-1, 2), np.arange(10_000), 10_000)}], a_manifest())
+    damage(tmp_path, number)
+
+    fresh = reopened(tmp_path) if found_by == "reopen" else store
+
+    assert rows_of(fresh) == [1, 0, 0, 0]
+    assert f"checkpoint {number} is damaged" in caplog.text
+    assert fresh.save([row(1, 2)], a_manifest()) == number + 1
+    assert rows_of(fresh) == [1, 2, 0, 0]
+
+
+def test_without_an_intact_checkpoint_nothing_is_restored(store, tmp_path):
+    number = store.save([{"rows": AChange(np.arange(20_000).reshape(-1, 2))}], a_manifest())
+    damage(tmp_path, number)
+
+    with pytest.raises(CorruptSegmentError, match="none of the checkpoints"):
+        store.restore()
+
+
+def test_rollback_makes_an_older_checkpoint_the_newest(store):
+    numbers = [store.save([row(0, step)], a_manifest(step)) for step in (1, 2)]
+
+    assert store.rollback(numbers[0]) == [numbers[1]]
+    assert rows_of(store) == [1, 0, 0, 0]
+
+
+def test_what_a_process_that_died_left_is_cleared_by_the_next_owner(store, tmp_path):
+    (tmp_path / "7.orbax-checkpoint-tmp").mkdir()
+    (tmp_path / "3.deleted").mkdir()
+
+    store.clear_unfinished()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_manifest_of_another_version_is_refused():

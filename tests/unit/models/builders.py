@@ -69,4 +69,11 @@ def differences(one: OnlineLearner, other: OnlineLearner) -> list[str]:
     """Names of the arrays in which two learners' states differ by a bit."""
     left, right = one.state(), other.state()
     assert left.keys() == right.keys()
-    return [name for name in left if not np.array_equal(left[name], right[name], equal_nan=True)]
+    return [name for name in left if not same(left[name], right[name])]
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two saved columns are equal to the bit."""
+    if isinstance(left, list):
+        return bool(left == right)
+    return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()

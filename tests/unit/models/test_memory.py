@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models.memory import CountingMemory, NeighbourCounts
+from models.saving import state_of
 from tests.unit.models.builders import a_config
 
 
@@ -107,8 +108,8 @@ def test_popularity_is_a_distribution():
 def test_restored_memory_learns_on_with_equal_bits():
     memory, other = a_memory(), a_memory()
     memory.learn(items_of(5, 6), targets_of(7))
-    other.restore(memory.state())
+    other.restore(state_of(memory.parts()))
     for m in (memory, other):
         m.learn(items_of(6, 7), targets_of(9))
-    left, right = memory.state(), other.state()
+    left, right = state_of(memory.parts()), state_of(other.parts())
     assert all(np.array_equal(left[name], right[name]) for name in left)

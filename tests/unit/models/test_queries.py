@@ -3,6 +3,7 @@
 import numpy as np
 
 from models.queries import QueryVocabulary, normalise, token_rows
+from models.saving import state_of
 from tests.unit.models.builders import a_config
 
 
@@ -41,5 +42,5 @@ def test_tokens_of_a_recycled_slot_are_those_of_the_new_query():
 def test_restored_queries_have_the_same_tokens():
     queries, other = QueryVocabulary(a_config()), QueryVocabulary(a_config())
     queries.resolve(["one two", "three"])
-    other.restore(queries.state())
+    other.restore(state_of(queries.parts()))
     assert np.array_equal(queries.tokens, other.tokens)

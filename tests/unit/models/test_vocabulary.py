@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from models.saving import state_of
 from models.vocabulary import ItemVocabulary, SlotTable
 from tests.unit.models.builders import a_config
 
@@ -98,5 +99,5 @@ def test_candidate_counts_are_bounded_and_the_first_counted_are_forgotten():
 def test_restored_vocabulary_remembers_who_was_about_to_be_admitted():
     items, other = (ItemVocabulary(a_config(item_admission_count=2)) for _ in range(2))
     items.resolve(["a", "b", "b"])
-    other.restore(items.state())
+    other.restore(state_of(items.parts()))
     assert np.array_equal(items.resolve(["a", "c"]).slots, other.resolve(["a", "c"]).slots)
