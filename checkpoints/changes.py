@@ -29,34 +29,39 @@ class Change(Protocol):
 Changes = Mapping[str, Change]
 
 
-def apply(state: State, changes: Changes) -> None:
-    """Let `changes` happen to `state`, in place."""
-    for name, change in changes.items():
-        if change.rows is None:
-            values = change.values
-            state[name] = values if isinstance(values, np.ndarray) else list(values)
-        elif isinstance(change.values, np.ndarray):
-            state[name] = _with_rows(state.get(name), change.rows, change.values, change.length)
-        else:
-            state[name] = _with_strings(state.get(name), change.rows, change.values, change.length)
+def apply(state: State, parts: Sequence[Changes]) -> None:
+    """Let changes happen to `state`, one after the other, in place."""
+    lengths: dict[str, int] = {}
+    for changes in parts:
+        for name, change in changes.items():
+            lengths[name] = max(lengths.get(name, 0), change.length)
+    for changes in parts:
+        for name, change in changes.items():
+            if change.rows is None:
+                state[name] = change.values if isinstance(change.values, np.ndarray) else list(change.values)
+            elif isinstance(change.values, np.ndarray):
+                _set_rows(state, name, change.rows, change.values, lengths[name])
+            else:
+                _set_strings(state, name, change.rows, change.values, lengths[name])
 
 
-def _with_rows(before: Array | list[bytes] | None, rows: Array, values: Array, length: int) -> Array:
-    after = before if isinstance(before, np.ndarray) else np.zeros((0, *values.shape[1:]), values.dtype)
-    if len(after) < length:
+def _set_rows(state: State, name: str, rows: Array, values: Array, length: int) -> None:
+    before = state.get(name)
+    if not isinstance(before, np.ndarray) or len(before) < length:  # once for all parts, since they are large
         grown = np.zeros((length, *values.shape[1:]), values.dtype)
-        grown[: len(after)] = after
-        after = grown
-    after[rows] = values
-    return after
+        if isinstance(before, np.ndarray):
+            grown[: len(before)] = before
+        state[name] = before = grown
+    before[rows] = values
 
 
-def _with_strings(before: Array | list[bytes] | None, rows: Array, values: Sequence[bytes], length: int) -> list[bytes]:
-    after = before if isinstance(before, list) else []
-    after.extend([b""] * (length - len(after)))
+def _set_strings(state: State, name: str, rows: Array, values: Sequence[bytes], length: int) -> None:
+    before = state.get(name)
+    if not isinstance(before, list):
+        state[name] = before = []
+    before.extend([b""] * (length - len(before)))
     for row, value in zip(rows.tolist(), values, strict=True):
-        after[row] = value
-    return after
+        before[row] = value
 
 
 def flattened(parts: Iterable[Changes]) -> dict[str, Array]:

@@ -179,8 +179,7 @@ class CheckpointStore:
     def _read(self, number: int) -> Restored:
         state: State = {}
         for segment in self._chain_of(number):
-            for changes in unflattened(self._segments.arrays(segment)):
-                apply(state, changes)
+            apply(state, unflattened(self._segments.arrays(segment)))
         return Restored(number, state, self.manifest(number))
 
     def _delete_old(self) -> None:

@@ -44,7 +44,7 @@ def test_changes_applied_in_order_are_the_state(max_items):
     learner, saved = a_learner(max_items=max_items), State()
     for seed in range(4):
         learn_some(learner, seed)
-        apply(saved, changes_of(learner))
+        apply(saved, [changes_of(learner)])
 
     other = a_learner(max_items=max_items)
     other.restore(saved)
@@ -57,8 +57,8 @@ def test_rows_taken_early_and_late_are_the_same_state():
     learner, saved = a_learner(), State()
     for seed in range(3):
         learn_some(learner, seed)
-        apply(saved, joined({name: part.changed_rows(most=5) for name, part in learner.parts().items()}))
-    apply(saved, changes_of(learner))
+        apply(saved, [joined({name: part.changed_rows(most=5) for name, part in learner.parts().items()})])
+    apply(saved, [changes_of(learner)])
 
     other = a_learner()
     other.restore(saved)
@@ -69,7 +69,7 @@ def test_rows_taken_early_and_late_are_the_same_state():
 
 def test_a_blank_learner_is_restored_from_its_changes():
     learner, saved = a_learner(), State()
-    apply(saved, changes_of(learner))
+    apply(saved, [changes_of(learner)])
 
     other = a_learner()
     other.restore(saved)
@@ -83,7 +83,7 @@ def test_changes_that_were_not_saved_come_again():
     for part in learner.parts().values():
         part.not_saved(part.changes())
 
-    apply(saved, changes_of(learner))
+    apply(saved, [changes_of(learner)])
 
     other = a_learner()
     other.restore(saved)
