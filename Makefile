@@ -4,12 +4,13 @@ PYTHON ?= python3
 EXTRAS ?= dev
 EVENTS ?= 50000
 TESTS ?=
+CHAOS_ROUNDS ?= 10
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed.$(EXTRAS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lock clean
+.PHONY: help install demo test chaos check lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +29,9 @@ demo: $(INSTALLED) ## A simulated shop, a broker and a worker in one process (EV
 
 test: $(INSTALLED) ## Every test, the fast ones first, against a real Kafka (TESTS='tests/unit -k window' for some)
 	@$(BIN)/python -m pytest $(TESTS)
+
+chaos: $(INSTALLED) ## The chaos tests in their long form (CHAOS_ROUNDS=10)
+	@CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(BIN)/python -m pytest tests/chaos
 
 check: $(INSTALLED) ## Formatting, lint rules, types
 	@$(BIN)/ruff format --check .
