@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models.memory import CountingMemory, NeighbourCounts
+from models.memory import CountingMemory
+from models.neighbours import NeighbourCounts
 from models.saving import state_of
 from tests.unit.models.builders import a_config
 
