@@ -13,6 +13,7 @@ COMMANDS = {
     "topics": "stream.cli.topics:topics",
     "replay": "stream.cli.replay:replay_command",
     "watch": "stream.cli.watch:watch",
+    "checkpoints": "stream.cli.checkpoints:checkpoints",
     "dead-letters": "stream.cli.dead_letters:dead_letters",
     "schema": "stream.cli.schema:schema",
     "settings": "stream.cli.settings:settings",
