@@ -25,6 +25,7 @@ from stream.flow.engine import Engine, admission_policy, next_offsets
 from stream.flow.intake import Intake
 from stream.flow.loop import Flow, FlowPolicy
 from stream.flow.model_thread import ModelThread
+from stream.flow.watchdog import LagMeter, Stall, watch
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
 
@@ -56,6 +57,8 @@ class InterestApp(faust.App):
         self._engine: Engine | None = None
         self._publisher: Publisher | None = None
         self._running: asyncio.Task[None] | None = None
+        self._meter: LagMeter | None = None
+        self._watching: asyncio.Task[None] | None = None
         super().__init__(settings.app_id, **options)
         agents = BatchAgents(self, self._intake, self.positions, admission_policy(settings))
         for topic, kind in settings.kind_of_topic.items():
@@ -138,6 +141,7 @@ class InterestApp(faust.App):
         if self._flow is not None:
             self._running = asyncio.create_task(self._flow.run(cast(BatchConsumer, self.consumer)), name="flow")
             self._running.add_done_callback(self._flow_ended)
+            await self._start_watching()
         self.state_name = "joining"
 
     async def on_stop(self) -> None:
@@ -146,11 +150,25 @@ class InterestApp(faust.App):
         if self._flow is not None and self._running is not None and not _failed(self._running):
             await self._flow.finish(self._running)
         await super().on_stop()
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._meter is not None:
+            await self._meter.stop()
         if self._publisher is not None:
             await self._publisher.stop()
         self._model_thread.close()
         if self._lease is not None:
             self._lease.release()
+
+    async def _start_watching(self) -> None:
+        settings, engine = self._settings, self._engine
+        if settings.watchdog_s == 0 or engine is None:
+            return
+        partitions = [TP(topic, p) for topic in settings.input_topics for p in range(settings.partitions)]
+        self._meter = LagMeter({"bootstrap_servers": settings.broker.split(",")}, partitions)
+        await self._meter.start()
+        watching = watch(settings.watchdog_s, self._meter, engine.progress, _end_stalled)
+        self._watching = asyncio.create_task(watching, name="watchdog")
 
     def status(self) -> WorkerStatus:
         """Where the worker stands now."""
@@ -221,10 +239,18 @@ def flow_policy(settings: Settings) -> FlowPolicy:
         learn_after_s=settings.learn_after_ms / 1000,
         item_vector_interval_s=settings.item_vector_interval_ms / 1000,
         checkpoint_interval_s=settings.checkpoint_interval_s,
+        dead_letter_limit_ratio=settings.dead_letter_limit_ratio,
         updates_topic=settings.updates,
         item_vectors_topic=settings.item_vectors,
         dead_letters_topic=settings.dead_letters,
     )
+
+
+def _end_stalled(stall: Stall) -> None:
+    """End at once: what is stuck would hold a clean stop up too. A supervisor starts again from the last checkpoint."""
+    logger.critical("%s: ending, to be started again from the last checkpoint", stall)
+    logging.shutdown()
+    os._exit(1)
 
 
 def _failed(task: "asyncio.Task[None]") -> bool:

@@ -75,6 +75,14 @@ class Settings(BaseSettings):
         1_000, description="Age at which waiting examples are learned in a padded batch."
     )
 
+    dead_letter_limit_ratio: Annotated[float, Field(gt=0)] = Field(
+        0.5,
+        description="Share of a topic's records over a minute that may become dead letters; beyond, the worker stops.",
+    )
+    watchdog_s: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="Seconds without progress, while records wait, after which the worker exits; 0 never does."
+    )
+
     # -- Output
     update_format: Literal["json", "binary"] = Field("json", description="Encoding of updates and item vectors.")
     update_min_distance: Annotated[float, Field(ge=0, le=2)] = Field(

@@ -175,6 +175,11 @@ class Engine:
             **_quality(self.learner.prequential),
         )
 
+    def progress(self) -> tuple[int, dict[TP, int]]:
+        """Records applied so far, and the next offsets; may be called from any thread."""
+        entries = list(self.updater.ledger.values())
+        return sum(entry.records for entry in entries), dict(self.updater.next_offsets)
+
     @property
     def recompiles(self) -> int:
         """Compilations since `compile`; anything but 0 is a bug."""

@@ -14,6 +14,7 @@ from stream.broker.publisher import Publisher
 from stream.flow.engine import Engine, StateChanges, next_offsets
 from stream.flow.intake import Intake
 from stream.flow.model_thread import ModelThread
+from stream.flow.refusals import RefusalLimit
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
@@ -39,6 +40,7 @@ class FlowPolicy:
         learn_after_s: age at which fewer examples than a batch are learned.
         item_vector_interval_s: between two looks at what moved.
         checkpoint_interval_s: between two checkpoints.
+        dead_letter_limit_ratio: share of a topic's records over a minute that may be refused.
         updates_topic: full name.
         item_vectors_topic: full name.
         dead_letters_topic: full name.
@@ -50,6 +52,7 @@ class FlowPolicy:
     learn_after_s: float
     item_vector_interval_s: float
     checkpoint_interval_s: float
+    dead_letter_limit_ratio: float
     updates_topic: str
     item_vectors_topic: str
     dead_letters_topic: str
@@ -86,6 +89,7 @@ class Flow:
         self._store = store
         self._confirm_ownership = confirm_ownership
         self._on_model_thread = model_thread.run
+        self._refusals = RefusalLimit(policy.dead_letter_limit_ratio)
         self._committer: OffsetCommitter | None = None
         self._saving: asyncio.Task[None] | None = None
         self._stopping = False
@@ -122,6 +126,7 @@ class Flow:
 
     async def _micro_batch(self) -> None:
         chunks = self._intake.take(self._policy.micro_batch_size)
+        self._refusals.check(chunks, self._now())
         outcome = await self._on_model_thread(self._engine.process, chunks)
         self.num_updates += outcome.num_updates
         await self._publisher.send(self._policy.updates_topic, outcome.updates)

@@ -206,6 +206,19 @@ def test_a_state_made_with_other_settings_is_refused_by_name(settings, tmp_path)
         assert "dim was 16 and is 32" in worker.log()
 
 
+def test_a_topic_of_broken_records_stops_the_worker_instead_of_draining_into_the_dead_letters(settings, tmp_path):
+    producer = KafkaProducer(bootstrap_servers=settings.broker)
+    for _ in range(500):
+        producer.send(settings.input_topics[0], key=b"u1", value=b"{")
+    producer.flush()
+    producer.close()
+
+    with a_worker(settings, tmp_path) as worker:
+        assert worker.process.wait(90) == 1
+        assert "cannot be used, more than dead_letter_limit_ratio=0.5" in worker.log()
+    assert len(dead_letter_reasons(settings)) < 500
+
+
 def test_faust_starts_the_same_worker(settings, tmp_path):
     events = some_events(200)
     users = events_by_user(events).keys()

@@ -1,0 +1,108 @@
+"""Notices a worker that makes no progress though records wait: Faust's consumers are known to fall silent."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+LOOKS_PER_LIMIT = 6  # a stall is noticed a sixth of the limit late at the most
+BROKER_ANSWERS_WITHIN_S = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stall:
+    """For how long nothing was applied, and what waits."""
+
+    seconds: float
+    lag: int
+
+    def __str__(self) -> str:
+        return f"nothing was applied for {self.seconds:.0f} s while {self.lag} records wait"
+
+
+class Watchdog:
+    """Tells when there has been lag without progress for `limit_s`."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._num_applied = -1
+        self._since_s = 0.0
+
+    def look(self, now_s: float, num_applied: int, lag: int | None) -> Stall | None:
+        """Judge the worker at one moment.
+
+        Args:
+            now_s: of a clock that never goes back.
+            num_applied: records applied so far.
+            lag: records that wait in Kafka; None while the broker does not say, which is not the worker's fault.
+        """
+        if num_applied != self._num_applied or not lag:
+            self._num_applied, self._since_s = num_applied, now_s
+            return None
+        stalled_s = now_s - self._since_s
+        return Stall(stalled_s, lag) if stalled_s >= self._limit_s else None
+
+
+class LagMeter:
+    """Asks the broker how much there is to do, by a connection of its own: the worker's consumer may be what is stuck.
+
+    Args:
+        connection: arguments of the consumer that say how to reach the broker.
+        partitions: of the input topics.
+    """
+
+    def __init__(self, connection: Mapping[str, Any], partitions: Iterable[TP]) -> None:
+        """Must be called on the event loop that it will run on."""
+        self._partitions = [TopicPartition(*tp) for tp in partitions]
+        self._consumer = AIOKafkaConsumer(**connection)  # subscribed to nothing, so that it fetches nothing
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+    async def lag(self, next_offsets: Mapping[TP, int]) -> int | None:
+        """Records from `next_offsets`, or a partition's beginning, to the end; None if the broker does not say."""
+        partitions = self._partitions
+        try:
+            async with asyncio.timeout(BROKER_ANSWERS_WITHIN_S):
+                ends = await self._consumer.end_offsets(partitions)
+                begins = await self._consumer.beginning_offsets(partitions)
+        except (KafkaError, TimeoutError):
+            return None
+        read_to = {tp: max(begins[tp], next_offsets.get(TP(tp.topic, tp.partition), 0)) for tp in partitions}
+        return sum(max(0, ends[tp] - read_to[tp]) for tp in partitions)
+
+
+async def watch(
+    limit_s: float,
+    meter: LagMeter,
+    progress: Callable[[], tuple[int, Mapping[TP, int]]],
+    on_stall: Callable[[Stall], None],
+) -> None:
+    """Look for ever; tell of a stall once.
+
+    Args:
+        limit_s: how long is too long.
+        meter: what there is to do.
+        progress: records applied so far, and the next offsets.
+        on_stall: what is to happen then.
+    """
+    watchdog = Watchdog(limit_s)
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(limit_s / LOOKS_PER_LIMIT)
+        num_applied, next_offsets = progress()
+        if stall := watchdog.look(loop.time(), num_applied, await meter.lag(next_offsets)):
+            on_stall(stall)
+            return
