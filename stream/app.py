@@ -6,6 +6,8 @@
 import asyncio
 import logging
 import os
+import signal
+import threading
 import time
 from typing import Any, cast
 
@@ -15,22 +17,26 @@ from faust.types import TP
 from checkpoints.lease import DirectoryInUseError, DirectoryLease, OwnerWatch, clock_s
 from checkpoints.store import CheckpointStore
 from models import runtime
+from stream.broker.log_ends import read_log_ends
 from stream.broker.positions import Positions
 from stream.broker.publisher import Publisher
 from stream.broker.topics import check_topics
 from stream.broker.transport import BatchConsumer
 from stream.errors import ConfigError, InterestStreamError
 from stream.flow.agents import BatchAgents
-from stream.flow.engine import Engine, admission_policy, next_offsets
+from stream.flow.engine import Engine, admission_policy
 from stream.flow.intake import Intake
 from stream.flow.loop import Flow, FlowPolicy
 from stream.flow.model_thread import ModelThread
+from stream.flow.start_checks import check_partitions, starting_offsets
 from stream.flow.watchdog import LagMeter, Stall, watch
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
 
 BUFFERED_BATCHES = 4  # partition batches between fetch and agent, for each agent; the intake holds the rest
 STANDBY_LOOKS_EVERY_S = 0.2  # added to a take-over; a look is a few system calls
+CLEAN_STOP_WITHIN_S = 10.0  # guaranteed for SIGTERM, too
+EXIT_ENDED_ITSELF = 1
 EXIT_TAKEN_OVER = 3  # not the operator's mistake (2): a supervisor may start it again, as a standby
 
 logger = logging.getLogger(__name__)
@@ -57,6 +63,8 @@ class InterestApp(faust.App):
         self._engine: Engine | None = None
         self._publisher: Publisher | None = None
         self._running: asyncio.Task[None] | None = None
+        self._is_ending = False
+        self._crashing: asyncio.Task[None] | None = None
         self._meter: LagMeter | None = None
         self._watching: asyncio.Task[None] | None = None
         super().__init__(settings.app_id, **options)
@@ -97,6 +105,7 @@ class InterestApp(faust.App):
         store = CheckpointStore(settings.checkpoint_dir, settings.checkpoints_kept)
         store.clear_unfinished()
         await self._model_thread.run(self._restore, engine, store)
+        self.positions.start_at(await self._starting_offsets(engine))
         engine.begin(lease.incarnation)
         self._publisher = Publisher({"bootstrap_servers": settings.broker.split(",")}, settings.app_id, lease.check)
         await self._publisher.start()
@@ -170,17 +179,32 @@ class InterestApp(faust.App):
         watching = watch(settings.watchdog_s, self._meter, engine.progress, _end_stalled)
         self._watching = asyncio.create_task(watching, name="watchdog")
 
+    async def on_shutdown(self) -> None:
+        """The group has been left: say by the exit code that this was no stop that was asked for."""
+        await super().on_shutdown()
+        if self._is_ending:
+            os._exit(EXIT_ENDED_ITSELF)
+
     def status(self) -> WorkerStatus:
         """Where the worker stands now."""
         if self._engine is None or self._flow is None:
             return WorkerStatus(self.state_name)
         return self._engine.status(self.state_name, queued=self._intake.num_records, updates=self._flow.num_updates)
 
+    async def _starting_offsets(self, engine: Engine) -> dict[TP, int]:
+        settings = self._settings
+        log = await read_log_ends(settings.broker, settings.input_topics)
+        check_partitions(log, settings.input_topics, settings.partitions)
+        offsets, gaps = starting_offsets(engine.updater.next_offsets, log, accept_gap=settings.accept_gap)
+        for sentence in gaps:
+            logger.warning("going on with a gap, as accepted: %s", sentence)
+        engine.skip_to(offsets)
+        return offsets
+
     def _restore(self, engine: Engine, store: CheckpointStore) -> None:
         restored = store.restore()
         if restored is not None:
             engine.restore(restored.state, restored.manifest)
-            self.positions.start_at(next_offsets(restored.manifest))
             logger.info("restored checkpoint %d: model step %d", restored.number, restored.manifest.model_step)
 
     async def _drop_revoked(self, _: Any, revoked: set[TP], **__: Any) -> None:
@@ -189,12 +213,18 @@ class InterestApp(faust.App):
     async def _note_assigned(self, _: Any, assigned: set[TP], **__: Any) -> None:
         self.state_name = "running" if assigned else "joining"
 
+    def _end(self) -> None:
+        """Stop as on SIGTERM, but with exit code 1; at once where that hangs. Faust's own crash shows tracebacks."""
+        self._is_ending = True
+        threading.Thread(target=_exit_after, args=(CLEAN_STOP_WITHIN_S,), daemon=True).start()
+        os.kill(os.getpid(), signal.SIGTERM)
+
     def _flow_ended(self, running: "asyncio.Task[None]") -> None:
         """A flow that fails takes the worker down: a supervisor restarts it from the last checkpoint."""
         if not running.cancelled() and (error := running.exception()):
             is_known = isinstance(error, InterestStreamError)
             logger.error("the flow ended: %s", error, exc_info=None if is_known else error)
-            self._crash(error)
+            self._end()
 
 
 def build_app(settings: Settings) -> InterestApp:
@@ -230,6 +260,11 @@ def _end_at_once(sentence: str) -> None:
     os._exit(EXIT_TAKEN_OVER)
 
 
+def _exit_after(seconds: float) -> None:
+    time.sleep(seconds)
+    os._exit(EXIT_ENDED_ITSELF)
+
+
 def flow_policy(settings: Settings) -> FlowPolicy:
     """The flow's slice of the settings."""
     return FlowPolicy(
@@ -254,7 +289,11 @@ def _end_stalled(stall: Stall) -> None:
 
 
 def _failed(task: "asyncio.Task[None]") -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)
+    """Whether what it left behind may not be saved."""
+    if not task.done() or task.cancelled():
+        return task.done()
+    error = task.exception()
+    return error is not None and not isinstance(error, ConfigError)
 
 
 def __getattr__(name: str) -> Any:

@@ -151,6 +151,10 @@ class Settings(BaseSettings):
     )
     checkpoints_kept: PositiveInt = Field(3, description="Checkpoints kept; older ones are deleted.")
 
+    accept_gap: bool = Field(
+        False, description="Go on although the logs no longer hold the offsets at which the checkpoint ends."
+    )
+
     # -- Output for people
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line printed."

@@ -91,6 +91,10 @@ class Engine:
             num_partitions=self._settings.partitions,
         )
 
+    def skip_to(self, next_offset_of: Mapping[TP, int]) -> None:
+        """Count records as read that cannot be read any more."""
+        self.updater.next_offsets.update(next_offset_of)
+
     def process(self, chunks: Sequence[Chunk]) -> Outcome:
         """One micro-batch."""
         self._take_ahead()

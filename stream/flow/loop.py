@@ -11,6 +11,7 @@ from faust.types import TP
 from checkpoints.manifest import Manifest
 from checkpoints.store import CheckpointStore
 from stream.broker.publisher import Publisher
+from stream.errors import ConfigError
 from stream.flow.engine import Engine, StateChanges, next_offsets
 from stream.flow.intake import Intake
 from stream.flow.model_thread import ModelThread
@@ -115,10 +116,15 @@ class Flow:
             await self._by_the_clock()
 
     async def finish(self, running: "asyncio.Task[None]") -> None:
-        """End `run` after the micro-batch it is in, save what it did and commit."""
+        """End `run` after the micro-batch it is in, save what it did and commit.
+
+        A `run` that refused to go on has applied nothing of what it refused: what went before is saved, so that the
+        next start does not send the same dead letters again.
+        """
         self._stopping = True
         self._intake.wake()
-        await running
+        with contextlib.suppress(ConfigError):
+            await running
         await self._publish_item_vectors()
         if self._saving is not None:
             await self._saving
