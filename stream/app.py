@@ -64,7 +64,6 @@ class InterestApp(faust.App):
         self._publisher: Publisher | None = None
         self._running: asyncio.Task[None] | None = None
         self._is_ending = False
-        self._crashing: asyncio.Task[None] | None = None
         self._meter: LagMeter | None = None
         self._watching: asyncio.Task[None] | None = None
         super().__init__(settings.app_id, **options)

@@ -1,6 +1,7 @@
 """The loop of a worker: micro-batches first, learning in between, item vectors and checkpoints by the clock."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
