@@ -2,7 +2,8 @@
 
 import contextlib
 import shutil
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 UNFINISHED = ".orbax-checkpoint-tmp"  # and of one that is being written
 DELETED = ".deleted"  # the ending of a segment that is being removed
+
+_one_at_a_time = threading.Lock()
 
 
 class CorruptSegmentError(Exception):
@@ -119,10 +122,13 @@ class Segments:
             raise CorruptSegmentError(f"{self._path(number)} cannot be read: {error}") from error
 
 
-def _checkpointer() -> Any:
-    """One for each call: a checkpointer in two threads mixes up their files, though it does not say so."""
-    handlers = {"arrays": ocp.PyTreeCheckpointHandler(), "about": ocp.JsonCheckpointHandler()}
-    return ocp.Checkpointer(ocp.CompositeCheckpointHandler(**handlers))
+@contextlib.contextmanager
+def _checkpointer() -> Iterator[Any]:
+    """Orbax, one thread at a time: two mix up their files and event loops, though it does not say so."""
+    with _one_at_a_time:
+        handlers = {"arrays": ocp.PyTreeCheckpointHandler(), "about": ocp.JsonCheckpointHandler()}
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler(**handlers)) as checkpointer:
+            yield checkpointer
 
 
 def _checksum(array: Array) -> str:
