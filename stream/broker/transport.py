@@ -4,12 +4,14 @@ A message's value is the list of the partition's aiokafka records. Stock Faust s
 it spends them on every batch. Registered under `batch://` through the entry point group `faust.transports`.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from typing import Any
 
 import aiokafka
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
+
+from stream.broker.positions import Positions
 
 
 class BatchConsumer(driver.Consumer):
@@ -39,12 +41,21 @@ class BatchConsumer(driver.Consumer):
                 yield tp, _as_message(tp, records, generation)
 
     async def perform_seek(self) -> None:
-        """Seek to the committed offsets, or, where the app's state knows better, to its own."""
+        """Seek to where the app's state wants to read on, or, where it knows nothing, to the committed offsets."""
         await super().perform_seek()
+        positions: Positions | None = getattr(self.app, "positions", None)
+        if positions is None:
+            return
         assigned = self.assignment()
-        for tp, offset in _known_offsets(self.app).items():
+        positions.begin(await self._starts_of(assigned - positions.seek_offsets().keys()))
+        for tp, offset in positions.seek_offsets().items():
             if tp in assigned:
                 await self.seek(tp, offset)
+
+    async def _starts_of(self, partitions: Set[TP]) -> dict[TP, int]:
+        """The committed offset of each partition, the first there is where none was committed."""
+        earliest = await self.earliest_offsets(*partitions) if partitions else {}
+        return {TP(*tp): self._committed_offset[TP(*tp)] or offset for tp, offset in earliest.items()}
 
     def ack(self, message: Message) -> bool:
         """Forget the message. Faust's list of acknowledged offsets would grow by an entry a batch for ever."""
@@ -100,8 +111,3 @@ def _as_message(tp: TP, records: Sequence[Any], generation: int) -> Message:
         tp,
         generation_id=generation,
     )
-
-
-def _known_offsets(app: Any) -> dict[TP, int]:
-    positions = getattr(app, "positions", None)
-    return positions.seek_offsets() if positions is not None else {}
