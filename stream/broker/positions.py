@@ -25,10 +25,7 @@ class Accept:
 
 @dataclass(frozen=True)
 class Drop:
-    """The run is of no use.
-
-    All of it is known, or it comes after a hole that is being read again, or it was fetched before the partition went.
-    """
+    """The run is of no use: all of it is known, or it comes after a hole that is being read again."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +50,8 @@ class Positions:
         """Read on from here: what a checkpoint says, before anything is fetched."""
         self._of = {tp: _Partition(offset, offset) for tp, offset in next_offset_of.items()}
 
-    def begin(self, next_offset_of: Mapping[TP, int]) -> None:
-        """Read partitions that are not known yet from here on; those that are known go on where they stand."""
+    def begin_at(self, next_offset_of: Mapping[TP, int]) -> None:
+        """Read partitions that are not known yet from here, so that even their first batch can be missed."""
         for tp, offset in next_offset_of.items():
             self._of.setdefault(tp, _Partition(offset, offset))
 
@@ -64,8 +61,8 @@ class Positions:
 
     def arrive(self, tp: TP, offsets: range) -> Accept | Drop | SeekTo:
         """Judge a run of records with offsets in `offsets` (first to last + 1; holes within are honest)."""
-        partition = self._of.get(tp)
-        if partition is None or offsets.stop <= partition.expected:
+        partition = self._of.setdefault(tp, _Partition(offsets.start, offsets.start))
+        if offsets.stop <= partition.expected:
             return Drop()
         if offsets.start <= partition.expected:
             partition.hole_before = None

@@ -4,10 +4,12 @@ A message's value is the list of the partition's aiokafka records. Stock Faust s
 it spends them on every batch. Registered under `batch://` through the entry point group `faust.transports`.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence, Set
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import aiokafka
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
@@ -41,21 +43,27 @@ class BatchConsumer(driver.Consumer):
                 yield tp, _as_message(tp, records, generation)
 
     async def perform_seek(self) -> None:
-        """Seek to where the app's state wants to read on, or, where it knows nothing, to the committed offsets."""
+        """Seek to the committed offsets, or, where the app's state knows better, to its own.
+
+        Partitions without a committed offset stay where they are if nobody knows better, and that may be behind a
+        batch that a rebalance has swallowed: so their beginning is noted before anything is fetched.
+        """
         await super().perform_seek()
         positions: Positions | None = getattr(self.app, "positions", None)
         if positions is None:
             return
+        if unknown := self.assignment() - positions.seek_offsets().keys():
+            earliest = await self.earliest_offsets(*unknown)
+            positions.begin_at({tp: self._committed_offset.get(tp) or earliest[tp] for tp in unknown})
         assigned = self.assignment()
-        positions.begin(await self._starts_of(assigned - positions.seek_offsets().keys()))
         for tp, offset in positions.seek_offsets().items():
             if tp in assigned:
                 await self.seek(tp, offset)
 
-    async def _starts_of(self, partitions: Set[TP]) -> dict[TP, int]:
-        """The committed offset of each partition, the first there is where none was committed."""
-        earliest = await self.earliest_offsets(*partitions) if partitions else {}
-        return {TP(*tp): self._committed_offset[TP(*tp)] or offset for tp, offset in earliest.items()}
+    async def seek(self, partition: TP, offset: int) -> None:
+        """Read on from `offset`; a partition that was revoked a moment ago is let go, and sought when it comes back."""
+        with contextlib.suppress(IllegalStateError):
+            await super().seek(partition, offset)
 
     def ack(self, message: Message) -> bool:
         """Forget the message. Faust's list of acknowledged offsets would grow by an entry a batch for ever."""

@@ -11,16 +11,25 @@ def positions_at(offset: int) -> Positions:
     return positions
 
 
-def test_a_run_of_a_partition_that_is_not_ours_is_dropped():
-    assert Positions().arrive(TP0, range(5, 8)) == Drop()
+def test_an_unknown_partition_starts_where_its_first_run_does():
+    positions = Positions()
+
+    assert positions.arrive(TP0, range(5, 8)) == Accept(0)
+    assert positions.seek_offsets() == {TP0: 5}
 
 
-def test_a_new_partition_begins_where_it_is_told_and_a_known_one_goes_on():
-    positions = positions_at(3)
+def test_a_partition_whose_beginning_was_noted_misses_its_first_run():
+    positions = Positions()
+    positions.begin_at({TP0: 2})
 
-    positions.begin({TP0: 9, TP("clicks", 1): 5})
+    assert positions.arrive(TP0, range(5, 8)) == SeekTo(2)
 
-    assert positions.seek_offsets() == {TP0: 3, TP("clicks", 1): 5}
+
+def test_a_noted_beginning_moves_no_partition_that_is_known():
+    positions = positions_at(5)
+    positions.begin_at({TP0: 2})
+
+    assert positions.seek_offsets() == {TP0: 5}
 
 
 def test_a_run_that_continues_is_accepted():
