@@ -4,8 +4,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from stream.settings import Settings
 from tests.chaos.conftest import MakeSettings, a_worker
 from tests.support.chaos import chance_of
@@ -67,7 +65,6 @@ def damage(settings: Settings, how: Callable[[Path], None]) -> int:
     return int(newest.name)
 
 
-@pytest.mark.xfail(strict=True, reason="checkpoints have no checksums yet: a damaged one stops the worker")
 def test_a_damaged_checkpoint_is_noticed_and_the_one_before_is_used(
     kafka: Kafka, settings_on: MakeSettings, tmp_path: Path
 ):
