@@ -17,7 +17,7 @@ from tests.support.worker import WorkerProcess
 
 KILLS = 5 * ROUNDS
 RECORDS = min(100_000, 15_000 * ROUNDS)
-RATE = 250  # records a second: the log goes on growing while workers die
+RATE = 300  # records a second: the log goes on growing while workers die
 
 Moment = Callable[[WorkerProcess, Settings, random.Random], None]
 

@@ -14,7 +14,7 @@ from tests.support.mixed_log import Feeder, a_mixed_log
 from tests.support.proof import InputLog, check_everything
 from tests.support.worker import WorkerProcess
 
-RECORDS = 4_500 * ROUNDS
+RECORDS = 3_000 * ROUNDS
 RATE = 250
 LONGER_THAN_THE_SESSION_S = 8  # the session lasts 6 s
 MAY_GROW_BY_MB = 150
@@ -51,6 +51,23 @@ def test_a_worker_that_was_frozen_for_longer_than_its_session_loses_nothing(
             with frozen(worker.process.pid):
                 time.sleep(LONGER_THAN_THE_SESSION_S)
         finish(worker, settings, RECORDS)
+
+    check_everything(settings, InputLog.read(settings))
+
+
+def test_a_worker_that_wakes_up_after_another_took_over_writes_nothing(
+    kafka: Kafka, settings_on: MakeSettings, tmp_path: Path
+):
+    settings = settings_on(kafka, tmp_path)
+    entries = a_mixed_log(RECORDS, chance_of("zombie"))
+    with Feeder(settings, entries, RATE), a_worker(settings) as zombie:
+        zombie.wait_for(lambda s: s.updates > 0, "it emits")
+        with a_worker(settings) as heir:
+            heir.wait_for(lambda s: s.state == "standby", "it stands by")
+            with frozen(zombie.process.pid):
+                heir.wait_for(lambda s: s.updates > 0, "it has taken over")
+            assert zombie.process.wait(30) != 0
+            finish(heir, settings, RECORDS)
 
     check_everything(settings, InputLog.read(settings))
 
