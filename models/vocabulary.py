@@ -90,6 +90,8 @@ class SlotTable(Saved):
         """Take a key out; returns the slot that it leaves, 0 if it had none."""
         slot = self._slot_of.pop(key, 0)
         if slot:
+            self._keys[slot - self.first] = ""  # nothing of it remains
+            self.tracker.mark(np.array([slot - self.first]))
             self._free.append(slot)
         return slot
 

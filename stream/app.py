@@ -70,6 +70,7 @@ class InterestApp(faust.App):
         agents = BatchAgents(self, self._intake, self.positions, admission_policy(settings))
         for topic, kind in settings.kind_of_topic.items():
             agents.register(topic, kind)
+        agents.register_erasures(settings.erasures)
         self.on_partitions_revoked.connect(self._drop_revoked)  # type: ignore[arg-type]  # typed by name only
         self.on_partitions_assigned.connect(self._note_assigned)  # type: ignore[arg-type]
 
@@ -192,8 +193,9 @@ class InterestApp(faust.App):
 
     async def _starting_offsets(self, engine: Engine) -> dict[TP, int]:
         settings = self._settings
-        log = await read_log_ends(settings.broker, settings.input_topics)
-        check_partitions(log, settings.input_topics, settings.partitions)
+        inputs = [*settings.input_topics, settings.erasures]
+        log = await read_log_ends(settings.broker, inputs)
+        check_partitions(log, inputs, settings.partitions)
         offsets, gaps = starting_offsets(engine.updater.next_offsets, log, accept_gap=settings.accept_gap)
         for sentence in gaps:
             logger.warning("going on with a gap, as accepted: %s", sentence)

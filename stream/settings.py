@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     searches_topic: str = Field("searches", description="Input topic of searches.")
     updates_topic: str = Field("interest-updates", description="Output topic of interest vectors, compacted.")
     item_vectors_topic: str = Field("item-vectors", description="Output topic of item vectors, compacted.")
+    erasures_topic: str = Field("interest-erasures", description="Users to be forgotten, compacted.")
     dead_letters_topic: str = Field("interest-dead-letters", description="Records that could not be used.")
     partitions: PositiveInt = Field(4, description="Partitions of every topic but the dead letters, which have one.")
     replication_factor: PositiveInt = Field(1, description="Replicas of every topic; 3 in production.")
@@ -61,6 +62,9 @@ class Settings(BaseSettings):
     # -- Windows and admission
     window_size: Annotated[int, Field(ge=2, le=1_000)] = Field(50, description="Events kept for each user.")
     max_users: PositiveInt = Field(1_000_000, description="Users kept; the least recently active leave first.")
+    max_erasures: PositiveInt = Field(
+        100_000, description="Erased users remembered, so that old events do not bring them back; the newest stay."
+    )
     allowed_lateness_ms: Annotated[int, Field(ge=0, le=2**31)] = Field(
         86_400_000, description="How much older than the user's newest event of its topic an event may be."
     )
@@ -172,7 +176,7 @@ class Settings(BaseSettings):
                 f"queue_events={self.queue_events} is less than micro_batch_size={self.micro_batch_size}; "
                 "a full micro-batch would never fit"
             )
-        names = [*self.input_topics, self.updates, self.item_vectors, self.dead_letters]
+        names = [*self.input_topics, self.updates, self.item_vectors, self.erasures, self.dead_letters]
         if len(set(names)) < len(names):
             raise ValueError(f"topic names must differ, got {names}")
         return self
@@ -227,6 +231,11 @@ class Settings(BaseSettings):
     def item_vectors(self) -> str:
         """The full name of the topic of item vectors."""
         return self.topic_prefix + self.item_vectors_topic
+
+    @property
+    def erasures(self) -> str:
+        """The full name of the topic of users to be forgotten."""
+        return self.topic_prefix + self.erasures_topic
 
     @property
     def dead_letters(self) -> str:

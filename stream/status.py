@@ -17,6 +17,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
         refused: records that became dead letters.
         duplicates: records whose `event_id` had been seen.
         late: events older than the allowed lateness.
+        erased: events of before their user's erasure.
         updates: interest updates sent.
         queued: decoded events that wait for their micro-batch.
         events_per_s: admitted events a second.
@@ -34,6 +35,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     refused: int = 0
     duplicates: int = 0
     late: int = 0
+    erased: int = 0
     updates: int = 0
     queued: int = 0
     events_per_s: float = 0.0

@@ -26,22 +26,24 @@ class TopicNames:
     inputs: tuple[str, str, str]
     updates: str
     item_vectors: str
+    erasures: str
     dead_letters: str
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The names that these settings say."""
-        return cls(settings.input_topics, settings.updates, settings.item_vectors, settings.dead_letters)
+        outputs = settings.updates, settings.item_vectors, settings.erasures, settings.dead_letters
+        return cls(settings.input_topics, *outputs)
 
     @classmethod
     def default(cls, prefix: str = "") -> Self:
         """The names nobody changed but for a prefix. Reads neither environment nor file."""
         default = {name: field.default for name, field in Settings.model_fields.items()}
-        clicks, purchases, searches, updates, item_vectors, dead_letters = (
+        clicks, purchases, searches, *others = (
             prefix + default[f"{name}_topic"]
-            for name in ("clicks", "purchases", "searches", "updates", "item_vectors", "dead_letters")
+            for name in ("clicks", "purchases", "searches", "updates", "item_vectors", "erasures", "dead_letters")
         )
-        return cls((clicks, purchases, searches), updates, item_vectors, dead_letters)
+        return cls((clicks, purchases, searches), *others)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def wanted_topics(settings: Settings) -> list[Topic]:
         *(Topic(name, num, replicas, events) for name in names.inputs),
         Topic(names.updates, num, replicas, compacted),
         Topic(names.item_vectors, num, replicas, compacted),
+        Topic(names.erasures, num, replicas, compacted | {"message.timestamp.type": "LogAppendTime"}),
         Topic(names.dead_letters, 1, replicas, kept),
     ]
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "replay": "stream.cli.replay:replay_command",
     "watch": "stream.cli.watch:watch",
     "checkpoints": "stream.cli.checkpoints:checkpoints",
+    "forget": "stream.cli.forget:forget",
     "dead-letters": "stream.cli.dead_letters:dead_letters",
     "schema": "stream.cli.schema:schema",
     "settings": "stream.cli.settings:settings",

@@ -1,7 +1,7 @@
-"""The three agents: a partition's records become a chunk of events and dead letters in the intake."""
+"""The agents: a partition's records become chunks of events or erasures, and dead letters, in the intake."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import faust
@@ -13,6 +13,7 @@ from stream.broker.positions import Drop, Positions, SeekTo
 from stream.errors import EventError
 from stream.flow.intake import Chunk, Intake
 from stream.records.dead_letters import SourceRecord, dead_letter
+from stream.records.erasures import ERASURES, decode_erasure
 from stream.records.events import decode_event
 from stream.users.admission import AdmissionPolicy, refuse_future
 
@@ -25,6 +26,9 @@ class Record(SourceRecord, Protocol):
     @property
     def timestamp(self) -> int:
         """Epoch milliseconds."""
+
+
+Decode = Callable[[TP, Sequence[Record], int], Chunk]  # a run of records, and now in epoch milliseconds
 
 
 class BatchAgents:
@@ -45,15 +49,22 @@ class BatchAgents:
 
     def register(self, topic: str, kind: int) -> None:
         """Give the app an agent that reads `topic`, whose events are of `kind`."""
+        self._register(topic, lambda tp, records, now_ms: decode_chunk(tp, kind, records, self._policy, now_ms))
+
+    def register_erasures(self, topic: str) -> None:
+        """Give the app an agent that reads `topic`, whose records are erasures."""
+        self._register(topic, lambda tp, records, now_ms: decode_erasures(tp, records, self._policy, now_ms))
+
+    def _register(self, topic: str, decode: Decode) -> None:
         channel = self._app.topic(topic, key_serializer="raw", value_serializer="raw", value_type=bytes)
 
         async def agent(batches: StreamT[Any]) -> None:
             async for event in batches.events():
-                await self._take(event.message.tp, kind, event.value)
+                await self._take(event.message.tp, decode, event.value)
 
         self._app.agent(channel, name=topic)(agent)
 
-    async def _take(self, tp: TP, kind: int, records: Sequence[Any]) -> None:
+    async def _take(self, tp: TP, decode: Decode, records: Sequence[Any]) -> None:
         if tp not in self._app.consumer.assignment():
             return
         verdict = self._positions.arrive(tp, range(records[0].offset, records[-1].offset + 1))
@@ -64,7 +75,7 @@ class BatchAgents:
         expected = records[0].offset + verdict.num_known
         fresh = [record for record in records if record.offset >= expected]
         for start in range(0, len(fresh), CHUNK_RECORDS):
-            chunk = decode_chunk(tp, kind, fresh[start : start + CHUNK_RECORDS], self._policy, int(time.time() * 1000))
+            chunk = decode(tp, fresh[start : start + CHUNK_RECORDS], int(time.time() * 1000))
             if not await self._intake.put(chunk):
                 return
 
@@ -90,3 +101,15 @@ def decode_chunk(tp: TP, kind: int, records: Sequence[Record], policy: Admission
         events.append(event)
         hashes.append(xxhash.xxh3_64_intdigest(record.value or b""))
     return Chunk(tp, kind, records[-1].offset + 1, len(records), events, np.array(hashes, np.uint64), dead_letters)
+
+
+def decode_erasures(tp: TP, records: Sequence[Record], policy: AdmissionPolicy, now_ms: int) -> Chunk:
+    """The erasures of a run of records, and dead letters for those that cannot be used; as `decode_chunk`."""
+    erasures, dead_letters = [], []
+    for record in records:
+        try:
+            erasures.append(decode_erasure(record.key, record.value, record.timestamp, policy.max_future_ms))
+        except EventError as error:
+            dead_letters.append(dead_letter(record, error, now_ms))
+    none = np.zeros(0, np.uint64)
+    return Chunk(tp, ERASURES, records[-1].offset + 1, len(records), [], none, dead_letters, erasures)

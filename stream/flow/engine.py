@@ -169,6 +169,7 @@ class Engine:
             refused=total.refused,
             duplicates=total.duplicates,
             late=total.late,
+            erased=total.erased,
             updates=updates,
             queued=queued,
             learned=self.num_learned,
@@ -205,6 +206,7 @@ def updater_policy(settings: Settings) -> UpdaterPolicy:
         window_size=settings.window_size,
         encoder_window=settings.encoder_window,
         max_users=settings.max_users,
+        max_erasures=settings.max_erasures,
         admission=admission_policy(settings),
         emission=EmissionPolicy(settings.long_term_ms, settings.update_min_distance),
     )

@@ -3,12 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from faust.types import TP
 
 from stream.broker.positions import Positions
+from stream.records.erasures import Erasure
 from stream.records.events import Event
 from stream.records.updates import EncodedRecord
 
@@ -19,12 +20,13 @@ class Chunk:
 
     Attributes:
         tp: topic and partition of the records.
-        kind: index into `KINDS` of its topic.
+        kind: index into `KINDS` of its topic, or `ERASURES`.
         next_offset: one past the last record.
         num_records: all records of the run, refused ones included.
         events: what could be decoded, in log order.
         hashes: `[len(events)]` uint64, of each event's record value.
         dead_letters: the others, ready to be sent.
+        erasures: in place of events, in log order.
     """
 
     tp: TP
@@ -34,6 +36,7 @@ class Chunk:
     events: list[Event]
     hashes: np.ndarray
     dead_letters: list[EncodedRecord]
+    erasures: list[Erasure] = field(default_factory=list)
 
 
 class Intake:

@@ -12,11 +12,12 @@ class TopicLedger(msgspec.Struct):
     """Counts of one input topic since the beginning of the state.
 
     Attributes:
-        records: all records read; the sum of the next four.
+        records: all records read; the sum of the next five.
         admitted: events that changed windows and model.
         refused: records that became dead letters.
         duplicates: events whose id had been seen.
         late: events older than the allowed lateness.
+        erased: events of before their user's erasure.
         hash_sum: sum of the admitted records' 64-bit value hashes (xxh3), modulo 2^64.
     """
 
@@ -25,6 +26,7 @@ class TopicLedger(msgspec.Struct):
     refused: int = 0
     duplicates: int = 0
     late: int = 0
+    erased: int = 0
     hash_sum: int = 0
 
     def plus(self, other: Self) -> Self:

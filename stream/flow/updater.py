@@ -20,8 +20,10 @@ from stream.flow.columns import EventColumns
 from stream.flow.intake import Chunk
 from stream.flow.ledger import TopicLedger, hash_sum
 from stream.flow.record_encoder import RecordEncoder
+from stream.records.erasures import ERASURES
 from stream.records.updates import EncodedRecord
 from stream.users.admission import AdmissionPolicy, AdmissionState, Verdict
+from stream.users.erasures import Erasures
 from stream.users.interests import EmissionPolicy, InterestState
 from stream.users.rounds import rounds
 from stream.users.rows import UserRows
@@ -35,6 +37,7 @@ class UpdaterPolicy:
     window_size: int
     encoder_window: int
     max_users: int
+    max_erasures: int
     admission: AdmissionPolicy
     emission: EmissionPolicy
 
@@ -98,17 +101,16 @@ class Updater:
         self._windows = Windows(policy.window_size)
         self._admission = AdmissionState()
         self._interests = InterestState(learner.config.dim)
+        self._erasures = Erasures(policy.max_erasures)
         self.ledger: dict[str, TopicLedger] = {}
         self.next_offsets: dict[TP, int] = {}
 
     def process(self, chunks: Sequence[Chunk]) -> Outcome:
         """Let the records of `chunks` change the state; returns what is to be sent."""
         outcome = Outcome(dead_letters=[letter for chunk in chunks for letter in chunk.dead_letters])
+        self._erase(chunks, outcome)
         arrived = EventColumns.of_chunks(chunks)
-        users = self._resolve_users(arrived)
-        verdicts = self._admission.judge(
-            users, arrived.kinds, arrived.times_ms, arrived.event_ids, self._policy.admission
-        )
+        users, verdicts = self._judge(arrived)
         self._enter_in_ledger(chunks, arrived, verdicts)
         admitted = np.flatnonzero(verdicts == Verdict.ADMITTED)
         in_order = admitted[arrived.take(admitted).in_event_time_order()]
@@ -126,7 +128,7 @@ class Updater:
 
     def parts(self) -> dict[str, Saved]:
         """What it is saved as; the ledger and the next offsets are in the manifest."""
-        return {"users": self._users, **self._user_rows}
+        return {"users": self._users, "erasures": self._erasures, **self._user_rows}
 
     def state(self) -> dict[str, Any]:
         """Everything of the parts; copies. A long-lived worker takes the changes of its parts instead."""
@@ -135,6 +137,7 @@ class Updater:
     def restore(self, state: State) -> None:
         """Become what the parts' state came from; the ledger and the next offsets are the caller's."""
         self._users.restore(part_of(state, "users"))
+        self._erasures.restore(part_of(state, "erasures"))
         for name, rows in self._user_rows.items():
             rows.restore(part_of(state, name))
 
@@ -148,6 +151,28 @@ class Updater:
             return self.learner.queries.query_of(-slot) if slot < 0 else self.learner.items.key_of(slot)
         except KeyError:
             return None
+
+    def _erase(self, chunks: Sequence[Chunk], outcome: Outcome) -> None:
+        """Let users go, with everything that is theirs; a tombstone each, for those too that had nothing."""
+        for chunk in chunks:
+            for erasure in chunk.erasures:
+                self._erasures.put(erasure.user_id, erasure.erased_at_ms)
+                if slot := self._users.remove(erasure.user_id):
+                    for rows in self._user_rows.values():
+                        rows.forget(np.array([slot]))
+                outcome.updates[chunk.tp.partition].append(EncodedRecord(erasure.user_id.encode(), None))
+
+    def _judge(self, arrived: EventColumns) -> tuple[Array, Array]:
+        """`[n]` rows of users, 0 for events of before an erasure, which leave no trace; `[n]` uint8 of `Verdict`."""
+        users = np.zeros(len(arrived), np.int32)
+        verdicts = np.full(len(arrived), Verdict.ERASED, np.uint8)
+        at = np.flatnonzero(~self._erasures.cover(arrived.user_ids, arrived.times_ms))
+        events = arrived.take(at)
+        users[at] = self._resolve_users(events)
+        verdicts[at] = self._admission.judge(
+            users[at], events.kinds, events.times_ms, events.event_ids, self._policy.admission
+        )
+        return users, verdicts
 
     def _resolve_users(self, events: EventColumns) -> Array:
         resolved = self._users.resolve(events.user_ids.tolist())
@@ -170,6 +195,9 @@ class Updater:
     def _enter_in_ledger(self, chunks: Sequence[Chunk], events: EventColumns, verdicts: Array) -> None:
         starts = np.cumsum([0, *(len(chunk.events) for chunk in chunks)])
         for chunk, start, stop in zip(chunks, starts, starts[1:], strict=False):
+            self.next_offsets[chunk.tp] = chunk.next_offset
+            if chunk.kind == ERASURES:
+                continue
             of_chunk = verdicts[start:stop]
             counts = np.bincount(of_chunk, minlength=len(Verdict))
             entry = TopicLedger(
@@ -178,10 +206,10 @@ class Updater:
                 refused=len(chunk.dead_letters),
                 duplicates=int(counts[Verdict.DUPLICATE]),
                 late=int(counts[Verdict.LATE]),
+                erased=int(counts[Verdict.ERASED]),
                 hash_sum=hash_sum(events.hashes[start:stop][of_chunk == Verdict.ADMITTED]),
             )
             self.ledger[chunk.tp.topic] = self.ledger.get(chunk.tp.topic, TopicLedger()).plus(entry)
-            self.next_offsets[chunk.tp] = chunk.next_offset
 
     def _apply(self, events: EventColumns, users: Array, outcome: Outcome) -> None:
         """Window, examples and updates of admitted events in event-time order."""

@@ -22,6 +22,7 @@ class Verdict(IntEnum):
     ADMITTED = 0
     DUPLICATE = 1
     LATE = 2
+    ERASED = 3
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ def create(settings: Settings, name: str, partitions: int) -> None:
 
 def test_topics_are_created_once_and_are_as_wanted(settings: Settings):
     names = TopicNames.of(settings)
-    assert set(create_topics(settings)) == {*names.inputs, names.updates, names.item_vectors, names.dead_letters}
+    outputs = {names.updates, names.item_vectors, names.erasures, names.dead_letters}
+    assert set(create_topics(settings)) == {*names.inputs, *outputs}
     assert create_topics(settings) == []
     assert {topic.partitions for topic in check_topics(settings) if topic.name != names.dead_letters} == {3}
 

@@ -25,6 +25,7 @@ SMALL_POLICY = UpdaterPolicy(
     window_size=6,
     encoder_window=4,
     max_users=100,
+    max_erasures=10,
     admission=AdmissionPolicy(allowed_lateness_ms=1_000, max_future_ms=1_000),
     emission=EmissionPolicy(long_term_ms=1_000, min_distance=0.0),
 )
