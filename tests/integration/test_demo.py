@@ -30,7 +30,13 @@ def a_demo(*arguments: str, **settings: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  (no threads here yet)
     )
+
+
+def _heed_ctrl_c() -> None:
+    """Whoever started the tests in the background has SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_demo_ends_by_itself_with_everything_through():
