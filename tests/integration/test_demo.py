@@ -23,20 +23,22 @@ SUMMARY = {
 ENDS_WITHIN_S = 150
 
 
+# Whoever started the tests in the background has SIGINT ignored, and children inherit that: heed it all the same.
+START = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("stream.cli", run_name="__main__")
+"""
+
+
 def a_demo(*arguments: str, **settings: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "stream.cli", "demo", *arguments],
+        [sys.executable, "-c", START, "demo", *arguments],
         env=os.environ | SMALL | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  (no threads here yet)
     )
-
-
-def _heed_ctrl_c() -> None:
-    """Whoever started the tests in the background has SIGINT ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_demo_ends_by_itself_with_everything_through():
