@@ -24,7 +24,7 @@ def compose() -> Iterator[Compose]:
 def test_topics_are_created_before_the_worker_starts(compose: Compose) -> None:
     assert state(compose.container("topics"), "ExitCode") == "0"
     checked = compose.run("run", "--rm", "topics", "interest-stream", "topics", "check")
-    assert checked.count("ok") == 6
+    assert checked.count("ok") == 7
 
 
 def test_events_go_in_and_every_user_gets_interests(compose: Compose) -> None:
