@@ -27,7 +27,7 @@ def test_a_worker_with_a_full_disk_goes_on_commits_nothing_and_recovers(
         with a_worker(settings) as worker:
             with Feeder(settings, entries[: RECORDS // 2], RATE):
                 worker.wait_for(lambda s: s.records > 0, "the first records are through")
-            with disk.full(worker.process.pid):
+            with disk.full():
                 wait_until(lambda: "checkpoint not written" in worker.log(), 30, "it says that the disk is full")
                 before = committed(settings)
                 with Feeder(settings, entries[RECORDS // 2 :], RATE):

@@ -1,14 +1,12 @@
-"""A disk that can be filled up and freed: a small tmpfs where we may mount one, else a quota on the worker's files."""
+"""A disk that can be filled up and freed: a small tmpfs where we may mount one, else a folder that refuses new files."""
 
 import contextlib
-import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 SIZE_MB = 64  # room for some checkpoints of the small model
-QUOTA_BYTES = 32 * 1024  # more than the worker's log, less than a checkpoint's arrays
 
 
 class Disk:
@@ -19,14 +17,10 @@ class Disk:
         self._is_mounted = is_mounted
 
     @contextmanager
-    def full(self, pid: int) -> Iterator[None]:
-        """No room for the process `pid` meanwhile."""
-        if self._is_mounted:
-            with _ballast(self.directory / "ballast"):
-                yield
-        else:
-            with _quota(pid):
-                yield
+    def full(self) -> Iterator[None]:
+        """No room for new files meanwhile."""
+        with _ballast(self.directory / "ballast") if self._is_mounted else _refusal(self.directory):
+            yield
 
 
 @contextmanager
@@ -54,10 +48,13 @@ def _ballast(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _quota(pid: int) -> Iterator[None]:
-    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (QUOTA_BYTES, before[1]))
+def _refusal(directory: Path) -> Iterator[None]:
+    """What users who may not mount get: `EACCES` in place of `ENOSPC`."""
+    folders = [directory, *(path for path in directory.iterdir() if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o500)
     try:
         yield
     finally:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        for folder in folders:
+            folder.chmod(0o700)
