@@ -1,4 +1,4 @@
-"""A disk that can be filled up and freed: a small tmpfs where we may mount one, else a folder that refuses new files."""
+"""A disk that can be filled up and freed: a small tmpfs where we may mount one, else a folder that takes no new file."""
 
 import contextlib
 import subprocess
