@@ -1,4 +1,4 @@
-"""A disk that can be filled up and freed: a small tmpfs where we may mount one, else a folder that takes no new file."""
+"""A disk that can be filled up and freed: a small tmpfs where we may mount one, else a folder without new files."""
 
 import contextlib
 import subprocess
