@@ -11,10 +11,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 import xxhash
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from checkpoints.changes import Array
 
-UNFINISHED = ".orbax-checkpoint-tmp"  # and of one that is being written
-DELETED = ".deleted"  # the ending of a segment that is being removed
+UNFINISHED = ".orbax-checkpoint-tmp"  # in the name of a segment that is being written
+DELETED = ".deleted"  # the ending of one that is being removed
 
 _one_at_a_time = threading.Lock()
 
@@ -99,10 +99,8 @@ class Segments:
 
     def clear_unfinished(self, number: int | None = None) -> None:
         """Remove what writes that failed, or all writes and deletions of a process that died, have left."""
-        patterns = (
-            [f"{number}.orbax-checkpoint-tmp*"] if number is not None else ["*.orbax-checkpoint-tmp*", f"*{DELETED}"]
-        )
-        for pattern in patterns:
+        every = (f"*{UNFINISHED}*", f"*{DELETED}")
+        for pattern in every if number is None else (f"{number}{UNFINISHED}*",):
             for path in self._directory.glob(pattern):
                 shutil.rmtree(path, ignore_errors=True)
 

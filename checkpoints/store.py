@@ -200,7 +200,6 @@ class _Whole:
 
     values: Any
     rows: None = None
-
     length: int = 0
 
 

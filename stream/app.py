@@ -6,8 +6,6 @@
 import asyncio
 import logging
 import os
-import signal
-import threading
 import time
 from typing import Any, cast
 
@@ -22,6 +20,7 @@ from stream.broker.positions import Positions
 from stream.broker.publisher import Publisher
 from stream.broker.topics import check_topics
 from stream.broker.transport import BatchConsumer
+from stream.endings import EXIT_ENDED_ITSELF, end_cleanly, end_stalled, end_taken_over
 from stream.errors import ConfigError, InterestStreamError
 from stream.flow.agents import BatchAgents
 from stream.flow.engine import Engine, admission_policy
@@ -29,15 +28,12 @@ from stream.flow.intake import Intake
 from stream.flow.loop import Flow, FlowPolicy
 from stream.flow.model_thread import ModelThread
 from stream.flow.start_checks import check_partitions, starting_offsets
-from stream.flow.watchdog import LagMeter, Stall, watch
+from stream.flow.watchdog import LagMeter, watch
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
 
 BUFFERED_BATCHES = 4  # partition batches between fetch and agent, for each agent; the intake holds the rest
 STANDBY_LOOKS_EVERY_S = 0.2  # added to a take-over; a look is a few system calls
-CLEAN_STOP_WITHIN_S = 10.0  # guaranteed for SIGTERM, too
-EXIT_ENDED_ITSELF = 1
-EXIT_TAKEN_OVER = 3  # not the operator's mistake (2): a supervisor may start it again, as a standby
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +132,7 @@ class InterestApp(faust.App):
         directory, lease_s = self._settings.checkpoint_dir, self._settings.session_timeout_s
         try:
             after = watch.vacant_after(clock_s())
-            return None if after is None else DirectoryLease(directory, after, lease_s, on_lost=_end_at_once)
+            return None if after is None else DirectoryLease(directory, after, lease_s, on_lost=end_taken_over)
         except DirectoryInUseError:
             return None
         except OSError as error:
@@ -176,7 +172,7 @@ class InterestApp(faust.App):
         partitions = [TP(topic, p) for topic in settings.input_topics for p in range(settings.partitions)]
         self._meter = LagMeter({"bootstrap_servers": settings.broker.split(",")}, partitions)
         await self._meter.start()
-        watching = watch(settings.watchdog_s, self._meter, engine.progress, _end_stalled)
+        watching = watch(settings.watchdog_s, self._meter, engine.progress, end_stalled)
         self._watching = asyncio.create_task(watching, name="watchdog")
 
     async def on_shutdown(self) -> None:
@@ -215,10 +211,9 @@ class InterestApp(faust.App):
         self.state_name = "running" if assigned else "joining"
 
     def _end(self) -> None:
-        """Stop as on SIGTERM, but with exit code 1; at once where that hangs. Faust's own crash shows tracebacks."""
+        """Stop as on SIGTERM, but with exit code 1. Faust's own crash shows tracebacks."""
         self._is_ending = True
-        threading.Thread(target=_exit_after, args=(CLEAN_STOP_WITHIN_S,), daemon=True).start()
-        os.kill(os.getpid(), signal.SIGTERM)
+        end_cleanly()
 
     def _flow_ended(self, running: "asyncio.Task[None]") -> None:
         """A flow that fails takes the worker down: a supervisor restarts it from the last checkpoint."""
@@ -255,17 +250,6 @@ def _compile(engine: Engine) -> None:
     logger.info("compiled for %s in %.1f s", runtime.device_name(), time.monotonic() - began)
 
 
-def _end_at_once(sentence: str) -> None:
-    """Leave without a last checkpoint, commit or update, whichever thread is in the middle of one."""
-    logger.critical(sentence)
-    os._exit(EXIT_TAKEN_OVER)
-
-
-def _exit_after(seconds: float) -> None:
-    time.sleep(seconds)
-    os._exit(EXIT_ENDED_ITSELF)
-
-
 def flow_policy(settings: Settings) -> FlowPolicy:
     """The flow's slice of the settings."""
     return FlowPolicy(
@@ -280,13 +264,6 @@ def flow_policy(settings: Settings) -> FlowPolicy:
         item_vectors_topic=settings.item_vectors,
         dead_letters_topic=settings.dead_letters,
     )
-
-
-def _end_stalled(stall: Stall) -> None:
-    """End at once: what is stuck would hold a clean stop up too. A supervisor starts again from the last checkpoint."""
-    logger.critical("%s: ending, to be started again from the last checkpoint", stall)
-    logging.shutdown()
-    os._exit(1)
 
 
 def _failed(task: "asyncio.Task[None]") -> bool:

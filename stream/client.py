@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -16,12 +16,15 @@ from stream.broker.topics import TopicAdmin, TopicNames
 from stream.errors import ConfigError, EventError
 from stream.nearest import VectorTable
 from stream.records.events import KIND_OF_EVENT_CLASS, Click, Event, Purchase, Search, decode_event, encode_event
-from stream.records.updates import InterestUpdate, decode_item_vector, decode_update
+from stream.records.updates import Headers, InterestUpdate, decode_item_vector, decode_update
 
 logger = logging.getLogger(__name__)
 
 LINGER_MS = 5  # records of 5 ms travel together
 DELIVERY_TIMEOUT_S = 120.0
+
+T = TypeVar("T")
+Decode = Callable[[bytes, bytes, Headers], T]
 
 
 class EventProducer:
@@ -113,7 +116,42 @@ def checked_record(event: Event) -> tuple[bytes, bytes]:
     return key, value
 
 
-class InterestSubscriber:
+class _Follower:
+    """What follows a compacted topic. A context manager.
+
+    Attributes:
+        num_unreadable: records dropped because they are not what the topic is for.
+    """
+
+    def __init__(self, reader: TopicReader) -> None:
+        self._reader = reader
+        self.num_unreadable = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave."""
+        self._reader.close()
+
+    def _decoded(self, decode: Decode[T], key: bytes, value: bytes, record: Record) -> T | None:
+        """What is in a record; None, and counted, if it cannot be read. Of an unknown schema it raises."""
+        try:
+            return decode(key, value, record.headers)
+        except EventError as error:
+            if error.reason == "unknown_schema":
+                raise
+            logger.warning("record %d/%d cannot be read: %s", record.partition, record.offset, error)
+            self.num_unreadable += 1
+            return None
+
+
+class InterestSubscriber(_Follower):
     """Follows the users' interests. Iterate over it: it waits for ever and yields every newer update of every user.
 
     An update that is not newer than what was seen of its user is dropped: after a crash the worker sends some again.
@@ -135,19 +173,10 @@ class InterestSubscriber:
         on_erased: Callable[[str], None] = lambda user_id: None,
         api_version: ApiVersion | None = None,
     ) -> None:
-        self._reader = TopicReader(broker, topic or TopicNames.default().updates, from_beginning, api_version)
+        super().__init__(TopicReader(broker, topic or TopicNames.default().updates, from_beginning, api_version))
         self._on_erased = on_erased
         self.users: dict[str, InterestUpdate] = {}
         self.num_stale = 0
-        self.num_unreadable = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[InterestUpdate]:
         while True:
@@ -168,10 +197,6 @@ class InterestSubscriber:
             pass
         return dict(self.users)
 
-    def close(self) -> None:
-        """Leave."""
-        self._reader.close()
-
     def _newer(self, records: Iterable[Record]) -> Iterator[InterestUpdate]:
         for record in records:
             if record.key is None:
@@ -180,7 +205,7 @@ class InterestSubscriber:
                 user_id = record.key.decode(errors="replace")
                 self.users.pop(user_id, None)
                 self._on_erased(user_id)
-            elif (update := self._decoded(record.key, record.value, record)) is not None:
+            elif (update := self._decoded(decode_update, record.key, record.value, record)) is not None:
                 known = self.users.get(update.user_id)
                 if known is not None and update.version <= known.version:
                     self.num_stale += 1
@@ -188,18 +213,8 @@ class InterestSubscriber:
                 self.users[update.user_id] = update
                 yield update
 
-    def _decoded(self, key: bytes, value: bytes, record: Record) -> InterestUpdate | None:
-        try:
-            return decode_update(key, value, record.headers)
-        except EventError as error:
-            if error.reason == "unknown_schema":
-                raise
-            logger.warning("no update at %d/%d: %s", record.partition, record.offset, error)
-            self.num_unreadable += 1
-            return None
 
-
-class ItemVectors:
+class ItemVectors(_Follower):
     """Follows the items' vectors and finds the nearest ones of an interest.
 
     Attributes:
@@ -209,17 +224,8 @@ class ItemVectors:
     def __init__(
         self, broker: str = "localhost:9092", *, topic: str | None = None, api_version: ApiVersion | None = None
     ) -> None:
-        self._reader = TopicReader(broker, topic or TopicNames.default().item_vectors, True, api_version)
+        super().__init__(TopicReader(broker, topic or TopicNames.default().item_vectors, True, api_version))
         self.table = VectorTable()
-        self.num_unreadable = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def poll(self, timeout_s: float = 0.0) -> Counter[str]:
         """Take in what came; how often each item came."""
@@ -237,10 +243,6 @@ class ItemVectors:
         """The items with the largest cosine to the interest, best first, and their cosines."""
         return self.table.nearest(interest, k)
 
-    def close(self) -> None:
-        """Leave."""
-        self._reader.close()
-
     def _take(self, records: Iterable[Record]) -> Counter[str]:
         taken: Counter[str] = Counter()
         for record in records:
@@ -249,15 +251,9 @@ class ItemVectors:
             if record.value is None:
                 self.table.drop(record.key.decode(errors="replace"))
                 continue
-            try:
-                item = decode_item_vector(record.key, record.value, record.headers)
-            except EventError as error:
-                if error.reason == "unknown_schema":
-                    raise
-                self.num_unreadable += 1
-                continue
-            self.table.put(item.item_id, item.vector)
-            taken[item.item_id] += 1
+            if (item := self._decoded(decode_item_vector, record.key, record.value, record)) is not None:
+                self.table.put(item.item_id, item.vector)
+                taken[item.item_id] += 1
         return taken
 
 

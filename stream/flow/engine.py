@@ -61,7 +61,7 @@ class Engine:
         self.last_loss: float | None = None
 
     def restore(self, state: State, manifest: Manifest) -> None:
-        """Put back what `snapshot` gave.
+        """Become what a checkpoint says: the changes that `take_changes` gave, applied in order.
 
         Raises:
             ConfigError: it was made with settings that these cannot bear.

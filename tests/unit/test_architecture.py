@@ -14,13 +14,14 @@ MAY_IMPORT = {  # a package may import itself, and these
     "checkpoints": set(),
     "stream.errors": set(),
     "stream.status": set(),
+    "stream.endings": set(),
     "stream.settings": {"models", "stream.errors"},
     "stream.records": {"models", "stream.errors"},
     "stream.users": {"models", "stream.errors", "stream.records"},
     "stream.broker": {"stream.errors", "stream.records", "stream.settings"},
     "stream.flow": {"models", "checkpoints", "stream.errors", "stream.status", "stream.settings"}
     | {"stream.records", "stream.users", "stream.broker"},
-    "stream.app": {"models", "checkpoints", "stream.errors", "stream.status", "stream.settings"}
+    "stream.app": {"models", "checkpoints", "stream.endings", "stream.errors", "stream.status", "stream.settings"}
     | {"stream.broker", "stream.flow"},
 }
 JAX_LIVES_IN = {"models", "checkpoints"}

@@ -1,0 +1,37 @@
+"""How a worker's process ends when nobody asked it to, and what its exit code says. Knows no Faust and no Kafka."""
+
+import logging
+import os
+import signal
+import threading
+import time
+
+CLEAN_STOP_WITHIN_S = 10.0  # guaranteed for SIGTERM, too
+EXIT_ENDED_ITSELF = 1
+EXIT_TAKEN_OVER = 3  # not the operator's mistake (2): a supervisor may start it again, as a standby
+
+logger = logging.getLogger(__name__)
+
+
+def end_cleanly() -> None:
+    """Stop as on SIGTERM; at once where that hangs."""
+    threading.Thread(target=_exit_after, args=(CLEAN_STOP_WITHIN_S,), daemon=True).start()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def end_taken_over(sentence: str) -> None:
+    """Leave without a last checkpoint, commit or update, whichever thread is in the middle of one."""
+    logger.critical(sentence)
+    os._exit(EXIT_TAKEN_OVER)
+
+
+def end_stalled(stall: object) -> None:
+    """End at once: what is stuck would hold a clean stop up too. A supervisor starts again from the last checkpoint."""
+    logger.critical("%s: ending, to be started again from the last checkpoint", stall)
+    logging.shutdown()
+    os._exit(EXIT_ENDED_ITSELF)
+
+
+def _exit_after(seconds: float) -> None:
+    time.sleep(seconds)
+    os._exit(EXIT_ENDED_ITSELF)
