@@ -1,6 +1,8 @@
 """Numbered segments on disk, each written atomically and checked when it is read. Knows nothing of what they mean."""
 
 import contextlib
+import logging
+import math
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,6 +17,8 @@ from checkpoints.changes import Array
 
 UNFINISHED = ".orbax-checkpoint-tmp"  # in the name of a segment that is being written
 DELETED = ".deleted"  # the ending of one that is being removed
+PACKED = "packed"  # what small arrays are stored in
+LEAST_ALONE_BYTES = 4 * 2**20  # smaller arrays share one: Orbax needs a millisecond for each, and keeps memory
 
 _one_at_a_time = threading.Lock()
 
@@ -26,14 +30,14 @@ class CorruptSegmentError(Exception):
 class Segments:
     """Segments in one directory: arrays by name, and a JSON object. Orbax writes them beside and then renames them.
 
-    Orbax refuses arrays without elements, so the JSON keeps their shapes, and a checksum (xxh3) of all others.
+    Small arrays are packed into one. The JSON keeps where each is, and a checksum (xxh3) of what is stored.
 
     Args:
         directory: made where it is missing.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._metas: dict[int, dict[str, Any]] = {}
+        self._heads: dict[int, dict[str, Any]] = {}
         self._directory = directory.resolve()
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -47,14 +51,14 @@ class Segments:
         Raises:
             OSError: the disk refuses; nothing is left of it.
         """
-        there = {name: np.asarray(array, order="C") for name, array in arrays.items() if array.size}
+        stored, index = _packed(arrays)
         meta = {
             "about": dict(about),
-            "num_bytes": sum(array.nbytes for array in there.values()),
-            "empty": {name: [a.dtype.str, list(a.shape)] for name, a in arrays.items() if not a.size},
-            "checksums": {name: _checksum(array) for name, array in there.items()},
+            "num_bytes": sum(array.nbytes for array in stored.values()),
+            "index": index,
+            "checksums": {name: _checksum(array) for name, array in stored.items()},
         }
-        items = {"about": ocp.args.JsonSave(meta)} | ({"arrays": ocp.args.PyTreeSave(there)} if there else {})
+        items = {"about": ocp.args.JsonSave(meta)} | ({"arrays": ocp.args.PyTreeSave(stored)} if stored else {})
         try:
             with _checkpointer() as checkpointer:
                 checkpointer.save(self._path(number), args=ocp.args.Composite(**items))
@@ -68,11 +72,11 @@ class Segments:
         Raises:
             CorruptSegmentError: it cannot be read.
         """
-        return self._meta(number)["about"]
+        return self._head(number)["about"]
 
     def num_bytes(self, number: int) -> int:
         """Bytes of a segment's arrays before compression."""
-        return self._meta(number)["num_bytes"]
+        return self._head(number)["num_bytes"]
 
     def arrays(self, number: int) -> dict[str, Array]:
         """The arrays of a segment.
@@ -83,15 +87,15 @@ class Segments:
         meta = self._meta(number)
         as_numpy = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in meta["checksums"]}
         items = ocp.args.Composite(arrays=ocp.args.PyTreeRestore(restore_args=as_numpy))
-        arrays = self._restored(number, items)["arrays"] if as_numpy else {}
+        stored = self._restored(number, items)["arrays"] if as_numpy else {}
         for name, checksum in meta["checksums"].items():
-            if name not in arrays or _checksum(arrays[name]) != checksum:
+            if name not in stored or _checksum(stored[name]) != checksum:
                 raise CorruptSegmentError(f"{self._path(number)}: {name} is not what was written")
-        return {**arrays, **{name: np.zeros(shape, dtype) for name, (dtype, shape) in meta["empty"].items()}}
+        return _unpacked(stored, meta["index"])
 
     def delete(self, number: int) -> None:
         """Remove a segment: it is gone at once, its files a little later."""
-        self._metas.pop(number, None)
+        self._heads.pop(number, None)
         gone = self._path(number).with_suffix(DELETED)
         with contextlib.suppress(FileNotFoundError):
             self._path(number).rename(gone)
@@ -107,10 +111,14 @@ class Segments:
     def _path(self, number: int) -> Path:
         return self._directory / str(number)
 
+    def _head(self, number: int) -> dict[str, Any]:
+        if number not in self._heads:
+            meta = self._meta(number)
+            self._heads[number] = {"about": meta["about"], "num_bytes": meta["num_bytes"]}
+        return self._heads[number]
+
     def _meta(self, number: int) -> dict[str, Any]:
-        if number not in self._metas:
-            self._metas[number] = self._restored(number, ocp.args.Composite(about=ocp.args.JsonRestore()))["about"]
-        return self._metas[number]
+        return self._restored(number, ocp.args.Composite(about=ocp.args.JsonRestore()))["about"]
 
     def _restored(self, number: int, items: Any) -> Any:
         try:
@@ -122,12 +130,62 @@ class Segments:
 
 @contextlib.contextmanager
 def _checkpointer() -> Iterator[Any]:
-    """Orbax, one thread at a time: two mix up their files and event loops, though it does not say so."""
-    with _one_at_a_time:
-        handlers = {"arrays": ocp.PyTreeCheckpointHandler(), "about": ocp.JsonCheckpointHandler()}
+    """Orbax, one thread at a time: two mix up their files and event loops, though it does not say so.
+
+    Without OCDBT: for each array it would ask TensorStore for JSON, which keeps 1 KB of it for good (0.1.86).
+    """
+    with _one_at_a_time, _quiet(logging.getLogger("absl")):
+        handlers = {"arrays": ocp.PyTreeCheckpointHandler(use_ocdbt=False), "about": ocp.JsonCheckpointHandler()}
         with ocp.Checkpointer(ocp.CompositeCheckpointHandler(**handlers)) as checkpointer:
             yield checkpointer
 
 
+@contextlib.contextmanager
+def _quiet(log: logging.Logger) -> Iterator[None]:
+    """Without what Orbax says of OCDBT files that are not there; what goes wrong it raises."""
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _packed(arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, list[Any]]]:
+    """What is stored, and where each array is in it: dtype, shape, name of what is stored, first byte."""
+    stored: dict[str, Array] = {}
+    index: dict[str, list[Any]] = {}
+    small: list[Array] = []
+    start = 0
+    for name, given in arrays.items():
+        array = np.asarray(given, order="C")
+        if array.nbytes >= LEAST_ALONE_BYTES:
+            index[name] = [array.dtype.str, list(array.shape), str(len(stored)), 0]
+            stored[str(len(stored))] = array
+        else:
+            index[name] = [array.dtype.str, list(array.shape), PACKED, start]
+            small.append(_as_bytes(array))
+            start += array.nbytes
+    if start:
+        stored[PACKED] = np.concatenate(small)
+    return stored, index
+
+
+def _unpacked(stored: Mapping[str, Array], index: Mapping[str, list[Any]]) -> dict[str, Array]:
+    arrays: dict[str, Array] = {}
+    for name, (dtype, shape, where, start) in index.items():
+        if where == PACKED:
+            num_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+            of_array = stored[PACKED][start : start + num_bytes] if num_bytes else np.zeros(0, np.uint8)
+            arrays[name] = of_array.copy().view(dtype).reshape(shape)
+        else:
+            arrays[name] = stored[where]
+    return arrays
+
+
+def _as_bytes(array: Array) -> Array:
+    return array.reshape(-1).view(np.uint8)
+
+
 def _checksum(array: Array) -> str:
-    return xxhash.xxh3_64_hexdigest(np.ascontiguousarray(array).view(np.uint8).data)
+    return xxhash.xxh3_64_hexdigest(_as_bytes(np.ascontiguousarray(array)).data)

@@ -1,4 +1,5 @@
 import threading
+import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,22 @@ def test_what_is_written_grows_with_what_changed_and_not_with_the_state(store):
     first, second = store.save([whole], a_manifest()), store.save([row(2, 5, length=100_000)], a_manifest())
 
     assert store.num_bytes(second) < store.num_bytes(first) / 1_000
+
+
+def test_saving_again_and_again_leaves_next_to_nothing_in_memory(store):
+    whole = {f"array {i}": AChange(np.full(100, i)) for i in range(100)}
+    store.save([whole], a_manifest())
+    tracemalloc.start()
+    for _ in range(2):
+        store.save([whole], a_manifest())
+    before, _ = tracemalloc.get_traced_memory()
+
+    for _ in range(10):
+        store.save([whole], a_manifest())
+
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 10 * 8_192, "bytes of 10 checkpoints; 100 KB each when TensorStore was asked about every array"
 
 
 def test_a_reopened_store_goes_on(store, tmp_path):
