@@ -31,6 +31,9 @@ from stream.flow.start_checks import check_partitions, starting_offsets
 from stream.flow.watchdog import LagMeter, watch
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
+from stream.web.routes import all_routes
+from stream.web.server import WebPolicy, WebServer
+from stream.web.view import Condition, WorkerView
 
 BUFFERED_BATCHES = 4  # partition batches between fetch and agent, for each agent; the intake holds the rest
 STANDBY_LOOKS_EVERY_S = 0.2  # added to a take-over; a look is a few system calls
@@ -62,6 +65,10 @@ class InterestApp(faust.App):
         self._is_ending = False
         self._meter: LagMeter | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._is_compiled = False
+        self._failure = ""
+        self._view = WorkerView(settings, self._model_thread, status=self.status, condition=self._condition)
+        self._web = WebServer(web_policy(settings), all_routes(self._view)) if settings.web_port else None
         super().__init__(settings.app_id, **options)
         agents = BatchAgents(self, self._intake, self.positions, admission_policy(settings))
         for topic, kind in settings.kind_of_topic.items():
@@ -79,6 +86,8 @@ class InterestApp(faust.App):
             ConfigError: topics, checkpoints directory or saved state are not as they must be.
         """
         settings = self._settings
+        if self._web is not None:
+            await self._web.start()  # first, so that the probes answer while this one compiles or stands by
         watch = OwnerWatch(settings.checkpoint_dir, settings.session_timeout_s)
         self._lease = self._take_over(watch)
         if self._lease is None and not settings.standby:
@@ -90,6 +99,7 @@ class InterestApp(faust.App):
             await asyncio.to_thread(check_topics, settings)
         engine = Engine(settings)
         await self._model_thread.run(_compile, engine)
+        self._is_compiled = True
         if self._lease is None:
             self._lease = await self._stand_by(watch)
         if self._lease is not None:
@@ -115,6 +125,7 @@ class InterestApp(faust.App):
             confirm_ownership=lease.renew,
         )
         self._engine = engine
+        self._view.open(engine)
 
     async def _stand_by(self, watch: OwnerWatch) -> DirectoryLease | None:
         """Wait until the owner of the checkpoints is gone; `None` when told to stop before."""
@@ -161,6 +172,8 @@ class InterestApp(faust.App):
             await self._meter.stop()
         if self._publisher is not None:
             await self._publisher.stop()
+        if self._web is not None:
+            await self._web.stop()
         self._model_thread.close()
         if self._lease is not None:
             self._lease.release()
@@ -186,6 +199,15 @@ class InterestApp(faust.App):
         if self._engine is None or self._flow is None:
             return WorkerStatus(self.state_name)
         return self._engine.status(self.state_name, queued=self._intake.num_records, updates=self._flow.num_updates)
+
+    def _condition(self) -> Condition:
+        return Condition(
+            is_compiled=self._is_compiled,
+            is_restored=self._engine is not None,
+            is_assigned=self.state_name == "running",
+            failed=self._failure,
+            model_busy_s=self._model_thread.busy_s(),
+        )
 
     async def _starting_offsets(self, engine: Engine) -> dict[TP, int]:
         settings = self._settings
@@ -219,6 +241,7 @@ class InterestApp(faust.App):
         """A flow that fails takes the worker down: a supervisor restarts it from the last checkpoint."""
         if not running.cancelled() and (error := running.exception()):
             is_known = isinstance(error, InterestStreamError)
+            self._failure = str(error) or repr(error)
             logger.error("the flow ended: %s", error, exc_info=None if is_known else error)
             self._end()
 
@@ -264,6 +287,11 @@ def flow_policy(settings: Settings) -> FlowPolicy:
         item_vectors_topic=settings.item_vectors,
         dead_letters_topic=settings.dead_letters,
     )
+
+
+def web_policy(settings: Settings) -> WebPolicy:
+    """The HTTP server's slice of the settings."""
+    return WebPolicy(settings.web_host, settings.web_port, settings.web_token.get_secret_value())
 
 
 def _failed(task: "asyncio.Task[None]") -> bool:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -159,6 +159,15 @@ class Settings(BaseSettings):
         False, description="Go on although the logs no longer hold the offsets at which the checkpoint ends."
     )
 
+    # -- HTTP
+    web_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address of the HTTP server; 0.0.0.0 lets other machines in."
+    )
+    web_port: Annotated[int, Field(ge=0, le=65_535)] = Field(6066, description="Port of the HTTP server; 0 has none.")
+    web_token: SecretStr = Field(
+        SecretStr(""), description="Asked for as a bearer token by the HTTP server, probes left out; empty asks none."
+    )
+
     # -- Output for people
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line printed."
@@ -248,6 +257,11 @@ class Settings(BaseSettings):
             name: getattr(self, name) for name in ModelConfig.__dataclass_fields__ if name in type(self).model_fields
         }
         return ModelConfig(batch_size=self.learn_batch_size, **same_name)
+
+
+def plain(value: Any) -> str:
+    """A setting's value as another process is told it: not masked."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def _config_file() -> Path:

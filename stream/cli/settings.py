@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
 from stream.cli.options import as_json, with_settings
-from stream.settings import ENV_PREFIX, Settings
+from stream.settings import ENV_PREFIX, Settings, plain
 
 MASK = "********"
 
@@ -64,11 +64,11 @@ def _sources(settings: Settings) -> dict[str, str]:
     in_environment, in_file = environment(), file()
 
     def source(name: str) -> str:
-        value = getattr(settings, name)
+        value = plain(getattr(settings, name))
         if name not in settings.model_fields_set:
             return "default"
-        if name in in_environment and str(in_environment[name]) == str(value):
+        if name in in_environment and str(in_environment[name]) == value:
             return ENV_PREFIX + name.upper()
-        return "file" if name in in_file and str(in_file[name]) == str(value) else "flag"
+        return "file" if name in in_file and str(in_file[name]) == value else "flag"
 
     return {name: source(name) for name in Settings.model_fields}

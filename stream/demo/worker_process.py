@@ -13,7 +13,7 @@ from typing import IO, Self
 import msgspec
 
 from stream.errors import StateError
-from stream.settings import ENV_PREFIX, Settings
+from stream.settings import ENV_PREFIX, Settings, plain
 from stream.status import WorkerStatus
 
 KEPT_LOG_LINES = 20
@@ -107,4 +107,4 @@ class WorkerProcess:
 
 def as_environment(settings: Settings) -> Mapping[str, str]:
     """The variables that give another process these settings, as far as they are not defaults."""
-    return {ENV_PREFIX + name.upper(): str(getattr(settings, name)) for name in settings.model_fields_set}
+    return {ENV_PREFIX + name.upper(): plain(getattr(settings, name)) for name in settings.model_fields_set}

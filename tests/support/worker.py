@@ -26,6 +26,7 @@ SMALL = {
     "INTEREST_REPLAY_RATIO": "1",
     "INTEREST_MICRO_BATCH_SIZE": "256",
     "INTEREST_SESSION_TIMEOUT_S": "6",
+    "INTEREST_WEB_PORT": "0",
 }
 READY_WITHIN_S = 120  # cold compilation on a busy machine; a warm one takes seconds
 STOPS_WITHIN_S = 10  # guaranteed

@@ -21,8 +21,9 @@ MAY_IMPORT = {  # a package may import itself, and these
     "stream.broker": {"stream.errors", "stream.records", "stream.settings"},
     "stream.flow": {"models", "checkpoints", "stream.errors", "stream.status", "stream.settings"}
     | {"stream.records", "stream.users", "stream.broker"},
+    "stream.web": {"models", "stream.errors", "stream.status", "stream.settings", "stream.flow"},
     "stream.app": {"models", "checkpoints", "stream.endings", "stream.errors", "stream.status", "stream.settings"}
-    | {"stream.broker", "stream.flow"},
+    | {"stream.broker", "stream.flow", "stream.web"},
 }
 JAX_LIVES_IN = {"models", "checkpoints"}
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}

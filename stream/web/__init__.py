@@ -1,0 +1,1 @@
+"""The worker's HTTP server: health, metrics, answers and the live page."""

@@ -1,0 +1,86 @@
+"""What the pages may see of a worker: read-only, and never in the way of its events."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from stream.flow.engine import Engine
+from stream.flow.model_thread import ModelThread
+from stream.settings import Settings
+from stream.status import WorkerStatus
+
+R = TypeVar("R")
+
+
+class NotReadyError(Exception):
+    """The worker has no state yet: it compiles, restores or stands by."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What health is judged by.
+
+    Attributes:
+        is_compiled: every shape is.
+        is_restored: the state is loaded, this worker owns it.
+        is_assigned: it has partitions.
+        failed: why the flow ended; empty while it goes on.
+        model_busy_s: how long the call that the model thread is in has taken.
+        stalled_s: for how long nothing was applied though records wait.
+        unsaved_s: for how long checkpoints have failed; 0 while they do not.
+    """
+
+    is_compiled: bool = False
+    is_restored: bool = False
+    is_assigned: bool = False
+    failed: str = ""
+    model_busy_s: float = 0.0
+    stalled_s: float = 0.0
+    unsaved_s: float = 0.0
+
+
+class WorkerView:
+    """A window into one worker. All calls come from the event loop.
+
+    Args:
+        settings: of the worker.
+        model_thread: where questions are answered.
+        status: where the worker stands now.
+        condition: what health is judged by.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        model_thread: ModelThread,
+        *,
+        status: Callable[[], WorkerStatus],
+        condition: Callable[[], Condition],
+    ) -> None:
+        self.settings = settings
+        self.status = status
+        self.condition = condition
+        self._model_thread = model_thread
+        self._turn = asyncio.Lock()
+        self._engine: Engine | None = None
+
+    def open(self, engine: Engine) -> None:
+        """Answer from `engine` from now on: its state is complete."""
+        self._engine = engine
+
+    async def ask(self, question: Callable[[Engine], R]) -> R:
+        """What `question` returns, called on the model thread between two pieces of the worker's own work.
+
+        One question waits there at a time, so that however many are asked, events wait for one at the most.
+
+        Args:
+            question: changes nothing and takes milliseconds.
+
+        Raises:
+            NotReadyError: there is no state yet.
+        """
+        if self._engine is None:
+            raise NotReadyError(f"the worker is {self.status().state}; see /readyz")
+        async with self._turn:
+            return await self._model_thread.run(question, self._engine)
