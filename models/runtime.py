@@ -30,3 +30,9 @@ def device_name() -> str:
     """The device that the model runs on, in words."""
     device = jax.devices()[0]
     return f"{device.platform}: {device.device_kind}"
+
+
+def device_memory_bytes() -> int | None:
+    """Memory in use on that device; None where it does not say, as a CPU."""
+    stats = jax.devices()[0].memory_stats()
+    return int(stats["bytes_in_use"]) if stats else None

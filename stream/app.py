@@ -5,6 +5,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import time
 from typing import Any, cast
@@ -28,7 +29,8 @@ from stream.flow.intake import Intake
 from stream.flow.loop import Flow, FlowPolicy
 from stream.flow.model_thread import ModelThread
 from stream.flow.start_checks import check_partitions, starting_offsets
-from stream.flow.watchdog import LagMeter, watch
+from stream.flow.watchdog import LagMeter, Watchdog, watch
+from stream.metrics import Meters
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
 from stream.web.routes import all_routes
@@ -64,10 +66,19 @@ class InterestApp(faust.App):
         self._running: asyncio.Task[None] | None = None
         self._is_ending = False
         self._meter: LagMeter | None = None
+        self._watchdog: Watchdog | None = None
         self._watching: asyncio.Task[None] | None = None
         self._is_compiled = False
         self._failure = ""
-        self._view = WorkerView(settings, self._model_thread, status=self.status, condition=self._condition)
+        self._meters = Meters()
+        self._view = WorkerView(
+            settings,
+            self._model_thread,
+            status=self.status,
+            condition=self._condition,
+            lags=lambda: self._meter.lags if self._meter is not None else {},
+            meters=self._meters,
+        )
         self._web = WebServer(web_policy(settings), all_routes(self._view)) if settings.web_port else None
         super().__init__(settings.app_id, **options)
         agents = BatchAgents(self, self._intake, self.positions, admission_policy(settings))
@@ -113,7 +124,12 @@ class InterestApp(faust.App):
         await self._model_thread.run(self._restore, engine, store)
         self.positions.start_at(await self._starting_offsets(engine))
         engine.begin(lease.incarnation)
-        self._publisher = Publisher({"bootstrap_servers": settings.broker.split(",")}, settings.app_id, lease.check)
+        self._publisher = Publisher(
+            {"bootstrap_servers": settings.broker.split(",")},
+            settings.app_id,
+            lease.check,
+            self._meters.delivery.observe,
+        )
         await self._publisher.start()
         self._flow = Flow(
             flow_policy(settings),
@@ -123,6 +139,7 @@ class InterestApp(faust.App):
             publisher=self._publisher,
             store=store,
             confirm_ownership=lease.renew,
+            meters=self._meters,
         )
         self._engine = engine
         self._view.open(engine)
@@ -180,12 +197,13 @@ class InterestApp(faust.App):
 
     async def _start_watching(self) -> None:
         settings, engine = self._settings, self._engine
-        if settings.watchdog_s == 0 or engine is None:
+        if engine is None:
             return
         partitions = [TP(topic, p) for topic in settings.input_topics for p in range(settings.partitions)]
         self._meter = LagMeter({"bootstrap_servers": settings.broker.split(",")}, partitions)
         await self._meter.start()
-        watching = watch(settings.watchdog_s, self._meter, engine.progress, end_stalled)
+        self._watchdog = Watchdog(settings.watchdog_s or math.inf)
+        watching = watch(self._watchdog, self._meter, engine.progress, end_stalled)
         self._watching = asyncio.create_task(watching, name="watchdog")
 
     async def on_shutdown(self) -> None:
@@ -201,12 +219,18 @@ class InterestApp(faust.App):
         return self._engine.status(self.state_name, queued=self._intake.num_records, updates=self._flow.num_updates)
 
     def _condition(self) -> Condition:
+        flow = self._flow
+        age_s = None if flow is None or flow.saved_at_s is None else self.loop.time() - flow.saved_at_s
+        is_refused = flow is not None and flow.is_saving_refused
         return Condition(
             is_compiled=self._is_compiled,
             is_restored=self._engine is not None,
             is_assigned=self.state_name == "running",
             failed=self._failure,
             model_busy_s=self._model_thread.busy_s(),
+            stalled_s=self._watchdog.stalled_s if self._watchdog is not None else 0.0,
+            unsaved_s=(age_s or 0.0) if is_refused else 0.0,
+            checkpoint_age_s=age_s,
         )
 
     async def _starting_offsets(self, engine: Engine) -> dict[TP, int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -32,14 +33,22 @@ class Publisher:
         name: what all workers of one state have in common. Starting under it bars those that started before: the
             broker refuses what they send to a partition that this one has sent to, however late it arrives.
         check_ownership: raises where another process has taken over; asked before every batch.
+        on_delivered: told how many seconds a batch took to be acknowledged.
     """
 
-    def __init__(self, connection: Mapping[str, Any], name: str, check_ownership: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connection: Mapping[str, Any],
+        name: str,
+        check_ownership: Callable[[], None],
+        on_delivered: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
         """Must be called on the event loop that it will run on."""
         self._producer = AIOKafkaProducer(
             **connection, acks="all", enable_idempotence=True, max_batch_size=MAX_BATCH_BYTES, transactional_id=name
         )
         self._check_ownership = check_ownership
+        self._on_delivered = on_delivered
         self._waiting: dict[TP, deque[EncodedRecord]] = {}
         self._lanes: dict[TP, asyncio.Task[None]] = {}
         self._num_unacknowledged = 0
@@ -123,6 +132,7 @@ class Publisher:
     async def _deliver(self, batch: BatchBuilder, tp: TP) -> bool:
         """Whether the batch is acknowledged; False if it is worth another try."""
         self._check_ownership()
+        began_s = time.monotonic()
         try:
             acknowledged = await self._producer.send_batch(batch, tp.topic, partition=tp.partition)
             await acknowledged
@@ -133,4 +143,5 @@ class Publisher:
                 raise
             logger.warning("%s-%d: not delivered yet, trying again: %r", tp.topic, tp.partition, error)
             return False
+        self._on_delivered(time.monotonic() - began_s)
         return True

@@ -100,7 +100,16 @@ def decode_chunk(tp: TP, kind: int, records: Sequence[Record], policy: Admission
             continue
         events.append(event)
         hashes.append(xxhash.xxh3_64_intdigest(record.value or b""))
-    return Chunk(tp, kind, records[-1].offset + 1, len(records), events, np.array(hashes, np.uint64), dead_letters)
+    return Chunk(
+        tp,
+        kind,
+        next_offset=records[-1].offset + 1,
+        num_records=len(records),
+        events=events,
+        hashes=np.array(hashes, np.uint64),
+        dead_letters=dead_letters,
+        timestamp_ms=records[0].timestamp,
+    )
 
 
 def decode_erasures(tp: TP, records: Sequence[Record], policy: AdmissionPolicy, now_ms: int) -> Chunk:

@@ -59,6 +59,7 @@ class Engine:
         self.num_learned = 0
         self.num_replayed = 0
         self.last_loss: float | None = None
+        self.last_gate_loss: float | None = None
 
     def restore(self, state: State, manifest: Manifest) -> None:
         """Become what a checkpoint says: the changes that `take_changes` gave, applied in order.
@@ -104,7 +105,7 @@ class Engine:
         """Learn the oldest pending examples."""
         if report := self.learner.learn_batch():
             self.num_learned += report.num_events
-            self.last_loss = report.loss
+            self.last_loss, self.last_gate_loss = report.loss, report.gate_loss
 
     def replay_batch(self) -> None:
         """Learn past examples again."""

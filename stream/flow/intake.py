@@ -27,6 +27,7 @@ class Chunk:
         hashes: `[len(events)]` uint64, of each event's record value.
         dead_letters: the others, ready to be sent.
         erasures: in place of events, in log order.
+        timestamp_ms: Kafka's timestamp of the first record, epoch milliseconds.
     """
 
     tp: TP
@@ -37,6 +38,7 @@ class Chunk:
     hashes: np.ndarray
     dead_letters: list[EncodedRecord]
     erasures: list[Erasure] = field(default_factory=list)
+    timestamp_ms: int = 0
 
 
 class Intake:

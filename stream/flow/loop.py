@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,9 +15,10 @@ from checkpoints.store import CheckpointStore
 from stream.broker.publisher import Publisher
 from stream.errors import ConfigError
 from stream.flow.engine import Engine, StateChanges, next_offsets
-from stream.flow.intake import Intake
+from stream.flow.intake import Chunk, Intake
 from stream.flow.model_thread import ModelThread
 from stream.flow.refusals import RefusalLimit
+from stream.metrics import Meters
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
@@ -71,6 +73,12 @@ class Flow:
         publisher: where records go.
         store: where checkpoints go.
         confirm_ownership: raises where another process has taken over; asked before a checkpoint and before a commit.
+        meters: the instruments.
+
+    Attributes:
+        num_updates: sent so far.
+        saved_at_s: of the event loop's clock, when the last checkpoint was complete; the start where there was none.
+        is_saving_refused: whether the disk refused the last one.
     """
 
     def __init__(
@@ -83,6 +91,7 @@ class Flow:
         publisher: Publisher,
         store: CheckpointStore,
         confirm_ownership: Callable[[], None],
+        meters: Meters,
     ) -> None:
         self._policy = policy
         self._engine = engine
@@ -90,6 +99,7 @@ class Flow:
         self._publisher = publisher
         self._store = store
         self._confirm_ownership = confirm_ownership
+        self._meters = meters
         self._on_model_thread = model_thread.run
         self._refusals = RefusalLimit(policy.dead_letter_limit_ratio)
         self._committer: OffsetCommitter | None = None
@@ -100,6 +110,8 @@ class Flow:
         self._item_vectors_due_at = 0.0
         self._checkpoint_due_at = 0.0
         self.num_updates = 0
+        self.saved_at_s: float | None = None
+        self.is_saving_refused = False
 
     async def run(self, committer: OffsetCommitter) -> None:
         """Go on until `finish` is called.
@@ -108,7 +120,8 @@ class Flow:
             committer: is told the next offsets of every checkpoint that is complete.
         """
         self._committer = committer
-        self._checkpoint_due_at = self._now() + self._policy.checkpoint_interval_s
+        self.saved_at_s = self._now()
+        self._checkpoint_due_at = self.saved_at_s + self._policy.checkpoint_interval_s
         while not self._stopping:
             if self._intake.num_records and not self._must_learn():
                 await self._micro_batch()
@@ -134,12 +147,20 @@ class Flow:
     async def _micro_batch(self) -> None:
         chunks = self._intake.take(self._policy.micro_batch_size)
         self._refusals.check(chunks, self._now())
-        outcome = await self._on_model_thread(self._engine.process, chunks)
+        with self._meters.micro_batch.time():
+            outcome = await self._on_model_thread(self._engine.process, chunks)
         self.num_updates += outcome.num_updates
         await self._publisher.send(self._policy.updates_topic, outcome.updates)
         await self._publisher.send(self._policy.dead_letters_topic, {0: outcome.dead_letters})
+        self._measure_latency(chunks)
         if self._oldest_pending_at is None and self._engine.learner.num_pending:
             self._oldest_pending_at = self._now()
+
+    def _measure_latency(self, chunks: Sequence[Chunk]) -> None:
+        now_ms = time.time() * 1000
+        for chunk in chunks:
+            if chunk.events:
+                self._meters.latency.observe(max(now_ms - chunk.timestamp_ms, 0) / 1000)
 
     def _must_learn(self) -> bool:
         return self._engine.learner.num_pending >= MAX_PENDING_BATCHES * self._policy.learn_batch_size
@@ -147,7 +168,8 @@ class Flow:
     async def _learn(self) -> bool:
         """Learn one batch if it is time to; False if there was nothing to do."""
         if self._batch_is_due():
-            await self._on_model_thread(self._engine.learn_batch)
+            with self._meters.learn.time():
+                await self._on_model_thread(self._engine.learn_batch)
             self._oldest_pending_at = self._now() if self._engine.learner.num_pending else None
             self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
         elif self._replays_due:
@@ -195,11 +217,16 @@ class Flow:
         """Write a checkpoint, then commit its offsets; if the disk refuses, go on with the last good one."""
         self._confirm_ownership()
         try:
-            number = await asyncio.to_thread(self._store.save, changes, manifest)
+            with self._meters.checkpoint.time():
+                number = await asyncio.to_thread(self._store.save, changes, manifest)
         except OSError as error:
             logger.error("checkpoint not written, nothing committed, the last good one stays: %s", error)
+            self._meters.checkpoint_failures.inc()
+            self.is_saving_refused = True
             await self._on_model_thread(self._engine.not_saved, changes)
             return
+        self.saved_at_s, self.is_saving_refused = self._now(), False
+        self._meters.checkpoint_bytes.set(self._store.num_bytes(number))
         logger.info("checkpoint %d: model step %d", number, manifest.model_step)
         self._confirm_ownership()
         if self._committer is not None:

@@ -118,6 +118,11 @@ class Updater:
             self._apply(arrived.take(in_order), users[in_order], outcome)
         return outcome
 
+    @property
+    def num_users(self) -> int:
+        """Users that have a window; may be asked from any thread."""
+        return len(self._users)
+
     def window_of(self, user_id: str) -> list[WindowEvent]:
         """A user's window, oldest first; empty for one that is not known."""
         slots, kinds, times_ms = self._windows.of(self._users.get(user_id))

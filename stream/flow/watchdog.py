@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 LOOKS_PER_LIMIT = 6  # a stall is noticed a sixth of the limit late at the most
+LOOKS_EVERY_S = 2.0  # at least, so that the metrics' lag is of now; a look is two small requests
 BROKER_ANSWERS_WITHIN_S = 10.0
 
 logger = logging.getLogger(__name__)
@@ -28,12 +29,22 @@ class Stall:
 
 
 class Watchdog:
-    """Tells when there has been lag without progress for `limit_s`."""
+    """Tells when there has been lag without progress for `limit_s`.
+
+    Attributes:
+        stalled_s: for how long that was so at the last look.
+    """
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
         self._num_applied = -1
         self._since_s = 0.0
+        self.stalled_s = 0.0
+
+    @property
+    def looks_every_s(self) -> float:
+        """Time between two looks."""
+        return min(LOOKS_EVERY_S, self._limit_s / LOOKS_PER_LIMIT)
 
     def look(self, now_s: float, num_applied: int, lag: int | None) -> Stall | None:
         """Judge the worker at one moment.
@@ -44,10 +55,10 @@ class Watchdog:
             lag: records that wait in Kafka; None while the broker does not say, which is not the worker's fault.
         """
         if num_applied != self._num_applied or not lag:
-            self._num_applied, self._since_s = num_applied, now_s
+            self._num_applied, self._since_s, self.stalled_s = num_applied, now_s, 0.0
             return None
-        stalled_s = now_s - self._since_s
-        return Stall(stalled_s, lag) if stalled_s >= self._limit_s else None
+        self.stalled_s = now_s - self._since_s
+        return Stall(self.stalled_s, lag) if self.stalled_s >= self._limit_s else None
 
 
 class LagMeter:
@@ -56,12 +67,16 @@ class LagMeter:
     Args:
         connection: arguments of the consumer that say how to reach the broker.
         partitions: of the input topics.
+
+    Attributes:
+        lags: what was found last, by partition; empty if the broker did not say.
     """
 
     def __init__(self, connection: Mapping[str, Any], partitions: Iterable[TP]) -> None:
         """Must be called on the event loop that it will run on."""
         self._partitions = [TopicPartition(*tp) for tp in partitions]
         self._consumer = AIOKafkaConsumer(**connection)  # subscribed to nothing, so that it fetches nothing
+        self.lags: dict[TP, int] = {}
 
     async def start(self) -> None:
         """Connect."""
@@ -79,13 +94,15 @@ class LagMeter:
                 ends = await self._consumer.end_offsets(partitions)
                 begins = await self._consumer.beginning_offsets(partitions)
         except (KafkaError, TimeoutError):
+            self.lags = {}
             return None
         read_to = {tp: max(begins[tp], next_offsets.get(TP(tp.topic, tp.partition), 0)) for tp in partitions}
-        return sum(max(0, ends[tp] - read_to[tp]) for tp in partitions)
+        self.lags = {TP(tp.topic, tp.partition): max(0, ends[tp] - read_to[tp]) for tp in partitions}
+        return sum(self.lags.values())
 
 
 async def watch(
-    limit_s: float,
+    watchdog: Watchdog,
     meter: LagMeter,
     progress: Callable[[], tuple[int, Mapping[TP, int]]],
     on_stall: Callable[[Stall], None],
@@ -93,15 +110,14 @@ async def watch(
     """Look for ever; tell of a stall once.
 
     Args:
-        limit_s: how long is too long.
+        watchdog: says how long is too long.
         meter: what there is to do.
         progress: records applied so far, and the next offsets.
         on_stall: what is to happen then.
     """
-    watchdog = Watchdog(limit_s)
     loop = asyncio.get_running_loop()
     while True:
-        await asyncio.sleep(limit_s / LOOKS_PER_LIMIT)
+        await asyncio.sleep(watchdog.looks_every_s)
         num_applied, next_offsets = progress()
         if stall := watchdog.look(loop.time(), num_applied, await meter.lag(next_offsets)):
             on_stall(stall)

@@ -1,12 +1,15 @@
 """What the pages may see of a worker: read-only, and never in the way of its events."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from faust.types import TP
+
 from stream.flow.engine import Engine
 from stream.flow.model_thread import ModelThread
+from stream.metrics import Meters
 from stream.settings import Settings
 from stream.status import WorkerStatus
 
@@ -29,6 +32,7 @@ class Condition:
         model_busy_s: how long the call that the model thread is in has taken.
         stalled_s: for how long nothing was applied though records wait.
         unsaved_s: for how long checkpoints have failed; 0 while they do not.
+        checkpoint_age_s: since the last checkpoint, or since the start where there was none; None before.
     """
 
     is_compiled: bool = False
@@ -38,6 +42,7 @@ class Condition:
     model_busy_s: float = 0.0
     stalled_s: float = 0.0
     unsaved_s: float = 0.0
+    checkpoint_age_s: float | None = None
 
 
 class WorkerView:
@@ -48,6 +53,11 @@ class WorkerView:
         model_thread: where questions are answered.
         status: where the worker stands now.
         condition: what health is judged by.
+        lags: records that wait in Kafka, by partition; empty while the broker does not say.
+        meters: the instruments.
+
+    Attributes:
+        engine: the state, None until it is complete. Plain counts may be read from any thread; for more, `ask`.
     """
 
     def __init__(
@@ -57,17 +67,21 @@ class WorkerView:
         *,
         status: Callable[[], WorkerStatus],
         condition: Callable[[], Condition],
+        lags: Callable[[], Mapping[TP, int]],
+        meters: Meters,
     ) -> None:
         self.settings = settings
         self.status = status
         self.condition = condition
+        self.lags = lags
+        self.meters = meters
+        self.engine: Engine | None = None
         self._model_thread = model_thread
         self._turn = asyncio.Lock()
-        self._engine: Engine | None = None
 
     def open(self, engine: Engine) -> None:
         """Answer from `engine` from now on: its state is complete."""
-        self._engine = engine
+        self.engine = engine
 
     async def ask(self, question: Callable[[Engine], R]) -> R:
         """What `question` returns, called on the model thread between two pieces of the worker's own work.
@@ -80,7 +94,7 @@ class WorkerView:
         Raises:
             NotReadyError: there is no state yet.
         """
-        if self._engine is None:
+        if self.engine is None:
             raise NotReadyError(f"the worker is {self.status().state}; see /readyz")
         async with self._turn:
-            return await self._model_thread.run(question, self._engine)
+            return await self._model_thread.run(question, self.engine)

@@ -15,15 +15,16 @@ MAY_IMPORT = {  # a package may import itself, and these
     "stream.errors": set(),
     "stream.status": set(),
     "stream.endings": set(),
+    "stream.metrics": set(),
     "stream.settings": {"models", "stream.errors"},
     "stream.records": {"models", "stream.errors"},
     "stream.users": {"models", "stream.errors", "stream.records"},
     "stream.broker": {"stream.errors", "stream.records", "stream.settings"},
-    "stream.flow": {"models", "checkpoints", "stream.errors", "stream.status", "stream.settings"}
+    "stream.flow": {"models", "checkpoints", "stream.errors", "stream.metrics", "stream.status", "stream.settings"}
     | {"stream.records", "stream.users", "stream.broker"},
-    "stream.web": {"models", "stream.errors", "stream.status", "stream.settings", "stream.flow"},
+    "stream.web": {"models", "stream.errors", "stream.metrics", "stream.status", "stream.settings", "stream.flow"},
     "stream.app": {"models", "checkpoints", "stream.endings", "stream.errors", "stream.status", "stream.settings"}
-    | {"stream.broker", "stream.flow", "stream.web"},
+    | {"stream.broker", "stream.flow", "stream.metrics", "stream.web"},
 }
 JAX_LIVES_IN = {"models", "checkpoints"}
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
