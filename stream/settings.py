@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     item_vector_interval_ms: PositiveInt = Field(1_000, description="An item vector is published at most this often.")
 
     # -- Model
+    learning: bool = Field(
+        True, description="Learn from the events; off, what was learned so far is served and windows go on."
+    )
     encoder: Literal["gru"] = Field("gru", description="Encoder from window to interest.")
     dim: Annotated[int, Field(ge=4, le=1_024)] = Field(_DEFAULT_MODEL.dim, description="Length of the vectors.")
     encoder_window: PositiveInt = Field(

@@ -210,6 +210,7 @@ def updater_policy(settings: Settings) -> UpdaterPolicy:
         max_erasures=settings.max_erasures,
         admission=admission_policy(settings),
         emission=EmissionPolicy(settings.long_term_ms, settings.update_min_distance),
+        is_learning=settings.learning,
     )
 
 

@@ -40,6 +40,7 @@ class UpdaterPolicy:
     max_erasures: int
     admission: AdmissionPolicy
     emission: EmissionPolicy
+    is_learning: bool = True
 
 
 @dataclass
@@ -220,9 +221,14 @@ class Updater:
         """Window, examples and updates of admitted events in event-time order."""
         slots = self._resolve_subjects(events)
         before = self._push(events, users, slots)
+        if self._policy.is_learning:
+            self._teach(events, slots, before)
+        self._emit(events, users, outcome)
+
+    def _teach(self, events: EventColumns, slots: Array, before: WindowBatch) -> None:
+        """Hand the learner what can be predicted: items that have a slot."""
         is_target = ~events.is_search & self.learner.items.is_target(slots)
         self.learner.add(Examples(before.take(is_target), slots[is_target], events.kinds[is_target]))
-        self._emit(events, users, outcome)
 
     def _push(self, events: EventColumns, users: Array, slots: Array) -> WindowBatch:
         """Push all events; returns each one's window before it."""

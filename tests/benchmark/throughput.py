@@ -1,0 +1,132 @@
+"""How fast a worker drains a backlog, learning from every event and not learning, beside a stock Faust agent.
+
+    .venv/bin/python -m tests.benchmark.throughput [--events 400000] [--users 100000] [--items 50000]
+
+All three read the same records from the same broker, one after the other, with default settings. What is counted is
+the time between the first and the last tenth of the backlog: start-up and compilation are left out.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stream.broker.bulk_producer import BulkProducer
+from stream.broker.topics import TopicNames, create_topics
+from stream.settings import Settings
+from tests.benchmark.figures import Figure, say, show
+from tests.benchmark.shop import Shop
+from tests.support.kafka import Kafka, start_kafka
+from tests.support.worker import WorkerProcess
+
+COMMAND = ".venv/bin/python -m tests.benchmark.throughput"
+PEER = "stock Faust agent that does nothing"
+DEFAULTS = {
+    f"INTEREST_{name.upper()}": str(Settings.model_fields[name].default)
+    for name in ("dim", "max_items", "max_queries", "learn_batch_size", "replay_capacity", "replay_ratio")
+}
+DEFAULTS |= {"INTEREST_MICRO_BATCH_SIZE": str(Settings.model_fields["micro_batch_size"].default)}
+TENTH, GIVES_UP_AFTER_S = 0.1, 600.0
+
+
+@contextmanager
+def backlog(broker: Kafka, shop: Shop, events: int) -> Iterator[Settings]:
+    """Settings of topics that hold `events` records."""
+    settings = Settings.load(broker=broker.bootstrap, topic_prefix=f"backlog-{time.time_ns()}.")
+    create_topics(settings)
+    with BulkProducer(broker.bootstrap, TopicNames.of(settings)) as producer:
+        for kind, key, value in shop.records(events, int(time.time() * 1000) - events):
+            producer.send(kind, key, value)
+    yield settings
+
+
+class Meter:
+    """The rate over the middle of a backlog.
+
+    Args:
+        total: records in it.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._from, self._to = TENTH * total, (1 - TENTH) * total
+        self._began: tuple[float, int] | None = None
+        self.rate: float | None = None
+
+    def saw(self, at_s: float, count: int) -> None:
+        """`count` records were through at `at_s`."""
+        if self._began is None and count >= self._from:
+            self._began = at_s, count
+        elif self._began is not None and count >= self._to and self.rate is None:
+            self.rate = (count - self._began[1]) / (at_s - self._began[0])
+
+
+def of_worker(settings: Settings, events: int, extra: dict[str, str]) -> float:
+    """Records a second of a worker on a fresh state."""
+    meter = Meter(events)
+    with tempfile.TemporaryDirectory() as folder:
+        with WorkerProcess(settings.broker, settings.topic_prefix, Path(folder), DEFAULTS | extra) as worker:
+            deadline, last = time.monotonic() + GIVES_UP_AFTER_S, 0
+            while meter.rate is None and time.monotonic() < deadline and worker.process.poll() is None:
+                if worker.status.records != last:
+                    last = worker.status.records
+                    meter.saw(time.monotonic(), last)
+                time.sleep(0.01)
+            status = worker.status
+            say(
+                f"learned {status.learned:,} of {status.records:,}, replayed {status.replayed:,}; {extra or 'defaults'}"
+            )
+            if meter.rate is None:
+                raise RuntimeError(f"the backlog was not through: {status}\n{worker.log()[-2_000:]}")
+        return meter.rate
+
+
+def of_stock_faust(settings: Settings, events: int) -> float:
+    """Records a second of stock Faust."""
+    command = [sys.executable, "-m", "tests.benchmark.peers.stock_faust", settings.broker, *settings.input_topics]
+    meter = Meter(events)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as peer:
+        try:
+            for line in peer.stdout or ():
+                if line.startswith("count "):
+                    meter.saw(float(line.split()[1]), int(line.split()[2]))
+                if meter.rate is not None:
+                    return meter.rate
+        finally:
+            peer.kill()
+    raise RuntimeError("stock Faust ended before the backlog was through")
+
+
+def measure(broker: Kafka, shop: Shop, events: int) -> list[Figure]:
+    """The first two rows of the table."""
+    with backlog(broker, shop, events) as settings:
+        say(f"{events:,} records are there")
+        stock = of_stock_faust(settings, events)
+        say(f"stock Faust: {stock:,.0f} a second")
+        figures = []
+        for name, extra in (("throughput_learning", {}), ("throughput_no_learning", {"INTEREST_LEARNING": "false"})):
+            own = {"INTEREST_APP_ID": f"{name}-{time.time_ns()}"}
+            rate = of_worker(settings, events, own | extra)
+            figures.append(Figure(name, round(rate), "events/s", COMMAND, round(stock), PEER))
+            show(figures[-1])
+        return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=400_000)
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--items", type=int, default=50_000)
+    asked = parser.parse_args()
+    broker = start_kafka()
+    try:
+        measure(broker, Shop(asked.users, asked.items), asked.events)
+    finally:
+        broker.close()
+
+
+if __name__ == "__main__":
+    main()
