@@ -55,10 +55,7 @@ class EventTypeMapping:
         Raises:
             ConfigError: one is not of that form, or names no kind.
         """
-        for pair in pairs:
-            if "=" not in pair:
-                raise ConfigError(f"--map {pair}: expected EVENT_TYPE=KIND, such as 'interaction item*=click'")
-        return cls({pair.rpartition("=")[0].strip(): pair.rpartition("=")[2].strip() for pair in pairs})
+        return cls(parse_kinds(pairs))
 
     def kind_of(self, event_type: str) -> int | None:
         """The kind as an index into `KINDS`; `None` when the type is not mapped."""
@@ -74,6 +71,18 @@ class EventTypeMapping:
             if beginnings:
                 return KINDS.index(layer[max(beginnings, key=len)])
         return None
+
+
+def parse_kinds(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Event types and their kinds, from `EVENT_TYPE=KIND` each.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    for pair in pairs:
+        if "=" not in pair:
+            raise ConfigError(f"--map {pair}: expected EVENT_TYPE=KIND, such as 'interaction item*=click'")
+    return {pair.rpartition("=")[0].strip(): pair.rpartition("=")[2].strip() for pair in pairs}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException, Message, Producer
 from stream.broker.connection import missing_broker
 from stream.broker.topics import TopicNames, require_topics
 from stream.errors import ConfigError
+from stream.records.updates import EncodedRecord
 
 CONNECT_TIMEOUT_S = 5.0
 DELIVERY_TIMEOUT_S = 120.0
@@ -30,7 +31,7 @@ class BulkProducer:
     def __init__(self, broker: str, topics: TopicNames, linger_ms: int = 20) -> None:
         self.delivered: Counter[str] = Counter()
         self._broker = broker
-        self._topics = topics.inputs
+        self._topics, self._dead_letters = topics.inputs, topics.dead_letters
         self._num_failed = 0
         self._first_failure = ""
         self._producer = Producer(
@@ -59,9 +60,18 @@ class BulkProducer:
 
     def send(self, event_kind: int, key: bytes, value: bytes) -> None:
         """Send a record to the topic of its kind; waits only while the buffer is full."""
+        self._produce(self._topics[event_kind], EncodedRecord(key, value))
+
+    def send_dead_letter(self, letter: EncodedRecord) -> None:
+        """Send a record to the dead letters; waits only while the buffer is full."""
+        self._produce(self._dead_letters, letter)
+
+    def _produce(self, topic: str, record: EncodedRecord) -> None:
         while True:
             try:
-                self._producer.produce(self._topics[event_kind], value, key, on_delivery=self._on_delivery)
+                self._producer.produce(
+                    topic, record.value, record.key, headers=list(record.headers), on_delivery=self._on_delivery
+                )
             except BufferError:
                 self._producer.poll(0.1)
             else:

@@ -12,6 +12,7 @@ COMMANDS = {
     "worker": "stream.cli.worker:worker",
     "topics": "stream.cli.topics:topics",
     "replay": "stream.cli.replay:replay_command",
+    "bridge": "stream.cli.bridge:bridge",
     "watch": "stream.cli.watch:watch",
     "checkpoints": "stream.cli.checkpoints:checkpoints",
     "forget": "stream.cli.forget:forget",

@@ -1,0 +1,139 @@
+"""From a topic of foreign events to ours.
+
+Offsets are committed after delivery, and every event has an id: a record that is sent on twice counts once.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, KafkaException, Message
+
+from models.features import KINDS
+from stream.broker.bulk_producer import BulkProducer
+from stream.errors import ConfigError, EventError
+from stream.foreign.mapping import EventMapper
+from stream.records.dead_letters import dead_letter
+from stream.records.events import KIND_OF_EVENT_CLASS, encode_event
+
+BATCH_RECORDS, WAIT_S = 2_000, 0.5
+CLOUDEVENT_HEADER = "ce_"  # binary mode: attributes are headers, and the value is the data
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class BridgeCounts:
+    """What became of the records so far."""
+
+    records: int = 0
+    sent: Counter[str] = field(default_factory=Counter)
+    without_events: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a record is from, and what it holds."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Bridge:
+    """Reads `topic` for the group `group` and sends on. A context manager.
+
+    Args:
+        broker: bootstrap address.
+        topic: of foreign events.
+        group: its offsets are committed.
+        mapper: reads the format.
+        producer: of our topics.
+    """
+
+    def __init__(self, broker: str, topic: str, group: str, mapper: EventMapper, producer: BulkProducer) -> None:
+        self.counts = BridgeCounts()
+        self._mapper, self._producer = mapper, producer
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": broker,
+                "group.id": group,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "enable.partition.eof": False,
+            }
+        )
+        self._consumer.subscribe([topic])
+
+    def __enter__(self) -> "Bridge":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def run(self, is_over: Callable[[BridgeCounts], bool]) -> None:
+        """Go on until `is_over`, which is asked after each batch and twice a second.
+
+        Raises:
+            ConfigError: the topic cannot be read, or ours not be written.
+        """
+        while not is_over(self.counts):
+            messages = self._consumer.consume(BATCH_RECORDS, WAIT_S)
+            for message in messages:
+                self._pass_on(message)
+            if messages:
+                self._producer.flush()
+                self._commit()
+
+    def _pass_on(self, message: Message) -> None:
+        if (error := message.error()) is not None:
+            raise ConfigError(f"{message.topic() or 'the topic'} cannot be read: {error.str()}")
+        source = _source(message)
+        self.counts.records += 1
+        try:
+            events = self._mapper.events(source.value)
+        except EventError as refused:
+            self.counts.refused[refused.reason] += 1
+            self._producer.send_dead_letter(dead_letter(source, refused, int(time.time() * 1000)))
+            return
+        self.counts.without_events += not events
+        for event in events:
+            kind = KIND_OF_EVENT_CLASS[type(event)]
+            self._producer.send(kind, *encode_event(event))
+            self.counts.sent[KINDS[kind]] += 1
+
+    def _commit(self) -> None:
+        try:
+            self._consumer.commit(asynchronous=False)
+        except KafkaException as error:
+            logger.warning("offsets not committed, what was sent is sent once more and dropped as known: %s", error)
+
+
+def _source(message: Message) -> Source:
+    topic, partition, offset = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
+    return Source(topic, partition, offset, _bytes(message.key()), _enveloped(message))
+
+
+def _enveloped(message: Message) -> bytes | None:
+    """The value; a CloudEvent in binary mode as it would be in JSON."""
+    value = _bytes(message.value())
+    headers: list[tuple[str, Any]] = list(message.headers() or [])  # type: ignore[arg-type]
+    attributes = {
+        name.removeprefix(CLOUDEVENT_HEADER): bytes(word or b"").decode(errors="replace")
+        for name, word in headers
+        if name.startswith(CLOUDEVENT_HEADER)
+    }
+    if "specversion" not in attributes or value is None:
+        return value
+    return msgspec.json.encode({**attributes, "data": msgspec.Raw(value)})
+
+
+def _bytes(value: Any) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
