@@ -9,7 +9,7 @@ from faust.types import TP
 from checkpoints.manifest import MANIFEST_VERSION, Manifest
 from models.evaluation import PrequentialMetrics
 from models.learner import OnlineLearner
-from models.saving import Change, Saved, State, joined, part_of
+from models.saving import Array, Change, Saved, State, joined, part_of
 from stream.errors import ConfigError
 from stream.flow.intake import Chunk
 from stream.flow.item_vectors import ItemVectorFeed
@@ -116,6 +116,10 @@ class Engine:
     def moved_item_vectors(self) -> dict[int, list[EncodedRecord]]:
         """Records by partition, for items that moved."""
         return self._item_vectors.collect() if self._item_vectors else {}
+
+    def nearest_items(self, vector: Array, k: int) -> list[tuple[str, float]]:
+        """The `k` items nearest to a vector `[dim]`, the nearest first, and their cosines; changes nothing."""
+        return self._item_vectors.nearest(vector, k) if self._item_vectors else []
 
     def parts(self) -> dict[str, Saved]:
         """What the state is saved as."""

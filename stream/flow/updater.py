@@ -24,7 +24,7 @@ from stream.records.erasures import ERASURES
 from stream.records.updates import EncodedRecord
 from stream.users.admission import AdmissionPolicy, AdmissionState, Verdict
 from stream.users.erasures import Erasures
-from stream.users.interests import EmissionPolicy, InterestState
+from stream.users.interests import EmissionPolicy, Interests, InterestState
 from stream.users.rounds import rounds
 from stream.users.rows import UserRows
 from stream.users.windows import Windows
@@ -131,6 +131,15 @@ class Updater:
             WindowEvent(KINDS[kind], self._subject(slot), time_ms)
             for slot, kind, time_ms in zip(slots.tolist(), kinds.tolist(), times_ms.tolist(), strict=True)
         ]
+
+    def look(self, user_id: str) -> tuple[Interests, int, int] | None:
+        """A user's interest by today's model, event time of the newest event, and count of events; changes nothing."""
+        users = np.array([self._users.get(user_id)], np.int32)
+        num_events = int(self._windows.num_events(users)[0]) if users[0] else 0
+        if not num_events:
+            return None
+        vectors = self.learner.encode(self._windows.newest(users, self._policy.encoder_window))
+        return self._interests.look(users, vectors), int(self._windows.newest_ms(users)[0]), num_events
 
     def parts(self) -> dict[str, Saved]:
         """What it is saved as; the ledger and the next offsets are in the manifest."""

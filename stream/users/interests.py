@@ -67,9 +67,11 @@ class InterestState:
         long_term = (1 - share) * self.rows["long_term"][users] + share * interest
         self.rows["long_term"][users] = long_term
         self.rows["time_ms"][users] = np.maximum(times_ms, self.rows["time_ms"][users])
-        unit = long_term / np.maximum(np.linalg.norm(long_term, axis=1, keepdims=True), 1e-12)
-        drift = np.clip(1 - np.einsum("nd,nd->n", interest, unit), 0, 2)
-        return Interests(interest, unit, drift, self._should_emit(users, interest, policy.min_distance))
+        return _compared(interest, long_term, self._should_emit(users, interest, policy.min_distance))
+
+    def look(self, users: Array, interest: Array) -> Interests:
+        """`interest` `[n, dim]` float32 beside the long-term interest of `users` `[n]`; changes nothing."""
+        return _compared(interest, self.rows["long_term"][users], np.zeros(len(users), bool))
 
     def _should_emit(self, users: Array, interest: Array, min_distance: float) -> Array:
         if min_distance == 0:
@@ -77,3 +79,9 @@ class InterestState:
         moved = 1 - np.einsum("nd,nd->n", interest, self.rows["emitted"][users]) >= min_distance
         self.rows["emitted"][users[moved]] = interest[moved]
         return moved
+
+
+def _compared(interest: Array, long_term: Array, should_emit: Array) -> Interests:
+    unit = long_term / np.maximum(np.linalg.norm(long_term, axis=1, keepdims=True), 1e-12)
+    drift = np.clip(1 - np.einsum("nd,nd->n", interest, unit), 0, 2)
+    return Interests(interest, unit, drift, should_emit)

@@ -16,8 +16,11 @@ from stream.status import WorkerStatus
 R = TypeVar("R")
 
 
+MAX_WAITING = 64  # questions; each takes milliseconds, and one may have to wait for a learning step
+
+
 class NotReadyError(Exception):
-    """The worker has no state yet: it compiles, restores or stands by."""
+    """No answer now: the worker compiles, restores or stands by, or is asked too much."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class WorkerView:
         self.engine: Engine | None = None
         self._model_thread = model_thread
         self._turn = asyncio.Lock()
+        self._num_waiting = 0
 
     def open(self, engine: Engine) -> None:
         """Answer from `engine` from now on: its state is complete."""
@@ -92,9 +96,15 @@ class WorkerView:
             question: changes nothing and takes milliseconds.
 
         Raises:
-            NotReadyError: there is no state yet.
+            NotReadyError: there is no state yet, or too many questions wait.
         """
         if self.engine is None:
             raise NotReadyError(f"the worker is {self.status().state}; see /readyz")
-        async with self._turn:
-            return await self._model_thread.run(question, self.engine)
+        if self._num_waiting >= MAX_WAITING:
+            raise NotReadyError(f"{self._num_waiting} questions wait for an answer; ask again later")
+        self._num_waiting += 1
+        try:
+            async with self._turn:
+                return await self._model_thread.run(question, self.engine)
+        finally:
+            self._num_waiting -= 1

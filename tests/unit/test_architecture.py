@@ -23,7 +23,8 @@ MAY_IMPORT = {  # a package may import itself, and these
     "stream.foreign": {"models", "stream.errors", "stream.event_logs", "stream.records", "stream.broker"},
     "stream.flow": {"models", "checkpoints", "stream.errors", "stream.metrics", "stream.status", "stream.settings"}
     | {"stream.records", "stream.users", "stream.broker"},
-    "stream.web": {"models", "stream.errors", "stream.metrics", "stream.status", "stream.settings", "stream.flow"},
+    "stream.web": {"models", "stream.errors", "stream.metrics", "stream.status", "stream.settings", "stream.flow"}
+    | {"stream.records"},
     "stream.app": {"models", "checkpoints", "stream.endings", "stream.errors", "stream.status", "stream.settings"}
     | {"stream.broker", "stream.flow", "stream.metrics", "stream.web"},
 }
