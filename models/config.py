@@ -32,11 +32,11 @@ class ModelConfig:
     """Further positives of each example, sampled from what the counting memory expects after its window."""
     soft_target_weight: float = 0.3
     """Their share of an example's loss, where the memory expects anything."""
-    replay_ratio: int = 2
+    replay_ratio: int = 4
     """Replayed examples for every new one while there is time."""
     replay_capacity: int = 200_000
     learning_rate: float = 2e-3
-    row_learning_rate: float = 1e-2
+    row_learning_rate: float = 5e-3
     """Learning rate of embedding rows, which are touched rarely."""
     dropout: float = 0.2
     score_scale: float = 12.0
