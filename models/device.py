@@ -15,7 +15,7 @@ from models.features import WindowBatch
 from models.gate import Gate, GateBatch, GateLearner, GateState
 from models.memory import Components
 from models.network import InterestNetwork
-from models.ranking import RankBatch, catalogue_sizes, rank
+from models.ranking import RankBatch, catalogue_sizes, rank, top
 from models.saving import Array, Column, RowTracker, Saved, State
 from models.step import NetworkLearner, NetworkState, item_vectors, replace_rows, start_items
 from models.structure import Params, Structure
@@ -58,6 +58,7 @@ class Device(Saved):
         self._vectors = self._jit(item_vectors)
         self._gather = self._jit(gather)
         self._rank = self._jit(self._traced_rank)
+        self._top = self._jit(self._traced_top)
 
     def _jit(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         def counted(*args: Any) -> Any:
@@ -77,6 +78,11 @@ class Device(Saved):
         self, params: Params, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
     ) -> jax.Array:
         return rank(self._gate.build(params), vectors, context, scaled, batch)
+
+    def _traced_top(
+        self, params: Params, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
+    ) -> jax.Array:
+        return top(self._gate.build(params), vectors, context, scaled, batch)
 
     def _initial_vectors(self) -> np.ndarray:
         rng = np.random.default_rng([self._config.seed, 0])
@@ -127,6 +133,11 @@ class Device(Saved):
         """Ranks of up to `FEW` targets, see `ranking.rank`."""
         context, _, scaled = self._read_windows(windows, FEW)
         return np.asarray(self._rank(self._gate_state.params, self._state.table.vectors, context, scaled, batch))
+
+    def top(self, windows: WindowBatch, batch: RankBatch) -> np.ndarray:
+        """The best items after up to `FEW` windows, see `ranking.top`; compiled when it is first called."""
+        context, _, scaled = self._read_windows(windows, FEW)
+        return np.asarray(self._top(self._gate_state.params, self._state.table.vectors, context, scaled, batch))
 
     def start_items(self, targets: np.ndarray, windows: np.ndarray, lasts: np.ndarray, followers: np.ndarray) -> None:
         """See `step.start_items`; shorter arrays are padded."""

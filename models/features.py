@@ -66,6 +66,13 @@ class WindowBatch:
         """The rows at `index`."""
         return type(self)(*(getattr(self, f.name)[index] for f in fields(self)))
 
+    def keep(self, is_kept: np.ndarray) -> Self:
+        """Only the positions where `is_kept` `[batch, time]` bool, moved together to the right."""
+        order = np.argsort(is_kept, axis=1, kind="stable")
+        kept = np.take_along_axis(is_kept, order, axis=1)
+        columns = (np.take_along_axis(getattr(self, f.name), order, axis=1) for f in fields(self))
+        return type(self)(*(np.where(kept, column, np.zeros((), column.dtype)) for column in columns))
+
     def put(self, index: np.ndarray, rows: Self) -> None:
         """Overwrite the rows at `index`."""
         for f in fields(self):

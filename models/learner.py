@@ -7,16 +7,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from models.batches import BatchBuilder, Candidates, pad_rows
+from models.batches import BatchBuilder, Candidates
 from models.config import ModelConfig
 from models.device import FEW, GATE_KNOWN, GATE_SAMPLES, Device
-from models.evaluation import RANKERS, PrequentialMetrics
+from models.evaluation import PrequentialMetrics
 from models.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
 from models.features import Examples, WindowBatch
 from models.gate import GateBatch
 from models.memory import CountingMemory, Recollection
 from models.queries import QueryVocabulary
-from models.ranking import RankBatch, catalogue_sizes
+from models.ranker import Ranker
 from models.sampling import join_known, sample_items
 from models.saving import Array, Saved, State, joined, part_of, state_of
 from models.vocabulary import ItemVocabulary, Resolved
@@ -56,6 +56,7 @@ class OnlineLearner:
         items: item ids and their slots.
         queries: search queries and their slots.
         prequential: how well it predicted before it learned.
+        ranker: ranks what it expects next, by the parameters of now.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -69,6 +70,7 @@ class OnlineLearner:
         self._ring = ReplayRing(config.replay_capacity, window, num_rows)
         self._builder = BatchBuilder(config, self.queries.tokens, num_rows)
         self._device = Device(config, self._builder, num_rows)
+        self.ranker = Ranker(self.items, self._memory, self._device)
         self._is_fresh = np.ones(num_rows, bool)
         self._is_touched = np.zeros(num_rows, bool)
         self._touched: list[np.ndarray] = []
@@ -88,6 +90,11 @@ class OnlineLearner:
     def num_pending(self) -> int:
         """Examples that wait to be learned."""
         return len(self._pending)
+
+    @property
+    def waiting(self) -> Examples:
+        """The examples that wait to be learned, oldest first; a view, valid until the next `add`."""
+        return self._pending.waiting
 
     def compile(self) -> None:
         """Compile every padded shape; seconds, or less with a warm compilation cache."""
@@ -142,7 +149,7 @@ class OnlineLearner:
             return None
         examples = self._pending.take(self.config.batch_size)
         items = self._memory.recent_items(examples.windows.slots)
-        scored, ranks = self._score(examples, items)
+        scored, ranks = self._score(examples)
         self._start_items(items, examples.targets)
         is_taught = self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
         losses = self._teach(examples, items, is_taught) if is_taught.any() else ()
@@ -163,31 +170,16 @@ class OnlineLearner:
     def _rng(self, purpose: int, count: int) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, purpose, count])
 
-    def _score(self, examples: Examples, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _score(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Rank a sample of the examples that have a window and an admitted target."""
         rng = self._rng(_SCORE, self._num_batches)
         is_sampled = rng.random(self.config.batch_size)[: len(examples)] < self.config.score_sample_ratio
-        is_sampled &= self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
+        is_sampled &= self.ranker.is_predictable(examples)
         is_seen = self._memory.is_seen[examples.targets]
         scored = np.flatnonzero(is_sampled & is_seen).astype(np.int32)
-        parts = [self._rank(examples.take(part), items[part]) for part in _chunks(scored, FEW)]
-        ranks = np.concatenate([np.zeros((0, len(RANKERS)), np.int32), *parts])
+        ranks = self.ranker.rank(examples.take(scored))
         self.prequential.add(ranks, int((is_sampled & ~is_seen).sum()))
         return scored, ranks
-
-    def _rank(self, examples: Examples, items: np.ndarray) -> np.ndarray:
-        recollection = self._memory.recall(items)
-        size = next(size for size in catalogue_sizes(self.items.num_rows) if size >= self.items.end)
-        batch = RankBatch(
-            pad_rows(examples.targets, FEW),
-            pad_rows(recollection.ids, FEW),
-            pad_rows(recollection.shares, FEW),
-            pad_rows(recollection.confidence, FEW),
-            pad_rows(recollection.has_say, FEW),
-            self._memory.is_seen[:size],
-            self._memory.popularity(slice(0, size)),
-        )
-        return self._device.rank(examples.windows, batch)[: len(examples)]
 
     def _start_items(self, items: np.ndarray, targets: np.ndarray) -> None:
         """A new item starts in its context: the window it first follows, or the item that follows it."""
@@ -302,7 +294,3 @@ class _Counters(Saved):
             "touched": np.flatnonzero(learner._is_touched).astype(np.int32),
             "counts": np.array([learner._num_batches, learner._num_replays, learner._num_recycled], np.int64),
         }
-
-
-def _chunks(array: np.ndarray, size: int) -> list[np.ndarray]:
-    return [array[start : start + size] for start in range(0, len(array), size)]

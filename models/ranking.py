@@ -10,6 +10,7 @@ from models.gate import Gate
 from models.network import unit
 
 SMALLEST_CATALOGUE = 4_096
+TOP_ITEMS = 20
 
 
 class RankBatch(NamedTuple):
@@ -44,8 +45,8 @@ def catalogue_sizes(num_item_rows: int) -> list[int]:
     return [*sizes, num_item_rows]
 
 
-def rank(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch) -> jax.Array:
-    """Ranks of the targets, 0 the top, ties against them.
+def scores(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch) -> list[jax.Array]:
+    """What each ranker gives to every item.
 
     Args:
         gate: the gate.
@@ -55,7 +56,7 @@ def rank(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, 
         batch: the predictions.
 
     Returns:
-        `[batch, rankers]` int32, in the order of `evaluation.RANKERS`.
+        `[batch, items]` float32 for each of `evaluation.RANKERS`, in that order.
     """
     rows = jnp.arange(scaled.shape[0])[:, None]
     logits = scaled @ unit(vectors[: batch.is_seen.shape[0]]).T
@@ -70,7 +71,27 @@ def rank(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, 
     mixture = mixture.at[rows, batch.ids].add(weights[:, of_candidates] * batch.shares)
     rule = jnp.asarray(components.counting_rule())[of_candidates]
     counting = jnp.zeros_like(logits).at[rows, batch.ids].add(rule[None, :] * batch.shares)
-    return jnp.stack([_rank_of(score, batch) for score in (mixture, logits, counting, popularity)], axis=1)
+    return [mixture, logits, counting, popularity]
+
+
+def rank(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch) -> jax.Array:
+    """Ranks of the targets, 0 the top, ties against them; arguments as of `scores`.
+
+    Returns:
+        `[batch, rankers]` int32, in the order of `evaluation.RANKERS`.
+    """
+    return jnp.stack([_rank_of(score, batch) for score in scores(gate, vectors, context, scaled, batch)], axis=1)
+
+
+def top(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch) -> jax.Array:
+    """The `TOP_ITEMS` best items seen, best first; arguments as of `scores`.
+
+    Returns:
+        `[batch, rankers, TOP_ITEMS]` int32 item slots.
+    """
+    by_ranker = scores(gate, vectors, context, scaled, batch)
+    masked = [jnp.where(batch.is_seen[None, :], score, -jnp.inf) for score in by_ranker]
+    return jnp.stack([jax.lax.top_k(score, min(TOP_ITEMS, score.shape[1]))[1] for score in masked], axis=1)
 
 
 def _rank_of(scores: jax.Array, batch: RankBatch) -> jax.Array:

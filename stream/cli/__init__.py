@@ -13,6 +13,7 @@ COMMANDS = {
     "topics": "stream.cli.topics:topics",
     "replay": "stream.cli.replay:replay_command",
     "bridge": "stream.cli.bridge:bridge",
+    "evaluate": "stream.cli.evaluate:evaluate",
     "watch": "stream.cli.watch:watch",
     "checkpoints": "stream.cli.checkpoints:checkpoints",
     "forget": "stream.cli.forget:forget",

@@ -7,6 +7,7 @@ from typing import Any
 from faust.types import TP
 
 from checkpoints.manifest import MANIFEST_VERSION, Manifest
+from models.config import ModelConfig
 from models.evaluation import PrequentialMetrics
 from models.learner import OnlineLearner
 from models.saving import Array, Change, Saved, State, joined, part_of
@@ -46,12 +47,13 @@ class Engine:
 
     Args:
         settings: of the worker.
+        model: in place of what the settings say of the model.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, model: ModelConfig | None = None) -> None:
         self._settings = settings
         self._encoder = RecordEncoder(settings.update_format)
-        self.learner = OnlineLearner(settings.learner())
+        self.learner = OnlineLearner(model or settings.learner())
         self.updater = Updater(updater_policy(settings), self.learner, self._encoder)
         self._item_vectors: ItemVectorFeed | None = None
         self._compilations_at_start = 0

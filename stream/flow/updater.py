@@ -50,10 +50,12 @@ class Outcome:
     Attributes:
         updates: interest updates by partition, in order.
         dead_letters: records that could not be used.
+        targets: the events that became examples, in the order in which the learner got them; None where none did.
     """
 
     updates: dict[int, list[EncodedRecord]] = field(default_factory=lambda: defaultdict(list))
     dead_letters: list[EncodedRecord] = field(default_factory=list)
+    targets: EventColumns | None = None
 
     @property
     def num_updates(self) -> int:
@@ -231,13 +233,14 @@ class Updater:
         slots = self._resolve_subjects(events)
         before = self._push(events, users, slots)
         if self._policy.is_learning:
-            self._teach(events, slots, before)
+            self._teach(events, slots, before, outcome)
         self._emit(events, users, outcome)
 
-    def _teach(self, events: EventColumns, slots: Array, before: WindowBatch) -> None:
+    def _teach(self, events: EventColumns, slots: Array, before: WindowBatch, outcome: Outcome) -> None:
         """Hand the learner what can be predicted: items that have a slot."""
         is_target = ~events.is_search & self.learner.items.is_target(slots)
         self.learner.add(Examples(before.take(is_target), slots[is_target], events.kinds[is_target]))
+        outcome.targets = events.take(is_target)
 
     def _push(self, events: EventColumns, users: Array, slots: Array) -> WindowBatch:
         """Push all events; returns each one's window before it."""

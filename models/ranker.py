@@ -1,0 +1,61 @@
+"""Ranks the whole catalogue after some windows, in padded parts, without learning anything."""
+
+import numpy as np
+
+from models.batches import pad_rows
+from models.device import FEW, Device
+from models.evaluation import RANKERS
+from models.features import Examples
+from models.memory import CountingMemory
+from models.ranking import TOP_ITEMS, RankBatch, catalogue_sizes
+from models.vocabulary import ItemVocabulary
+
+
+class Ranker:
+    """Reads the state of vocabulary, memory and device; changes none of them."""
+
+    def __init__(self, items: ItemVocabulary, memory: CountingMemory, device: Device) -> None:
+        self._items, self._memory, self._device = items, memory, device
+
+    @property
+    def is_seen(self) -> np.ndarray:
+        """The item slots that stand in the ranking: `[items]` bool; a view."""
+        return self._memory.is_seen
+
+    def is_predictable(self, examples: Examples) -> np.ndarray:
+        """Which examples have a window and an item with a slot of its own: `[examples]` bool."""
+        return self._items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
+
+    def rank(self, examples: Examples) -> np.ndarray:
+        """Where the targets stand among all items seen: `[examples, rankers]` int32, 0 the top, ties against them."""
+        ranks = [np.zeros((0, len(RANKERS)), np.int32)]
+        for part in _parts(examples):
+            ranks.append(self._device.rank(part.windows, self._batch(part))[: len(part)])
+        return np.concatenate(ranks)
+
+    def top(self, examples: Examples) -> np.ndarray:
+        """The item slots that each ranker puts first: `[examples, rankers, TOP_ITEMS]` int32, best first.
+
+        Where fewer items have been seen, what comes after them is not to be recommended: slots that are not `is_seen`.
+        """
+        lists = [np.zeros((0, len(RANKERS), min(TOP_ITEMS, self._items.num_rows)), np.int32)]
+        for part in _parts(examples):
+            lists.append(self._device.top(part.windows, self._batch(part))[: len(part)])
+        return np.concatenate(lists)
+
+    def _batch(self, examples: Examples) -> RankBatch:
+        recollection = self._memory.recall(self._memory.recent_items(examples.windows.slots))
+        size = next(size for size in catalogue_sizes(self._items.num_rows) if size >= self._items.end)
+        return RankBatch(
+            pad_rows(examples.targets, FEW),
+            pad_rows(recollection.ids, FEW),
+            pad_rows(recollection.shares, FEW),
+            pad_rows(recollection.confidence, FEW),
+            pad_rows(recollection.has_say, FEW),
+            self._memory.is_seen[:size],
+            self._memory.popularity(slice(0, size)),
+        )
+
+
+def _parts(examples: Examples) -> list[Examples]:
+    return [examples.take(slice(start, start + FEW)) for start in range(0, len(examples), FEW)]

@@ -1,0 +1,1 @@
+"""How well the worker's model predicts past events: without Kafka, else as the worker does it."""
