@@ -113,6 +113,8 @@ def evaluate(
     """
     if update == "period" and protocol == "prequential" and folds is None:
         raise ConfigError("--update period: expected --folds K or --protocol periods, which say where a period ends")
+    if not settings.learning:
+        raise ConfigError("learning is off: expected it on, since what is judged is how well the model learns")
     if out is not None:
         require_matplotlib()
     model = dataclasses.replace(_changed(settings.learner(), changes), score_sample_ratio=0.0)
