@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
@@ -15,19 +15,19 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.config import ModelConfig
-from models.evaluation import RANKERS
 from models.predictions import figures
-from models.ranking import TOP_ITEMS
-from models.runtime import configure
+from stream.cli.evaluate_view import part_line, report_lines
 from stream.cli.options import as_json, with_settings
 from stream.errors import ConfigError
 from stream.evaluation.plot import plot_over_stream, require_matplotlib
-from stream.evaluation.prequential import Evaluation, EvaluationPlan, Update
 from stream.evaluation.report import by_part, groups, rounded, sureness
 from stream.evaluation.sources import Stretch, fold_stretches, period_stretches, usable
 from stream.event_logs import EventTypeMapping, read_log
 from stream.records.events import Event
 from stream.settings import Settings
+
+if TYPE_CHECKING:  # the help of all commands waits for neither jax nor faust
+    from stream.evaluation.prequential import Evaluation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,7 @@ def evaluate(
     as_json: bool,
     paths: tuple[Path, ...],
     protocol: str,
-    update: Update,
+    update: Literal["event", "period"],
     periods: int | None,
     folds: int | None,
     events: int | None,
@@ -119,6 +119,9 @@ def evaluate(
         require_matplotlib()
     model = dataclasses.replace(_changed(settings.learner(), changes), score_sample_ratio=0.0)
     stretches = _Input(paths, EventTypeMapping.parse(pairs), periods, folds, events).stretches(protocol)
+    from models.runtime import configure  # noqa: PLC0415
+    from stream.evaluation.prequential import Evaluation, EvaluationPlan  # noqa: PLC0415
+
     configure(preallocate=settings.gpu_preallocate, compilation_cache=settings.compilation_cache)
     evaluation = Evaluation(settings, model, EvaluationPlan(update, sample))
     evaluation.start()
@@ -137,7 +140,7 @@ def evaluate(
             (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(rounded(report))) + b"\n")
             plot_over_stream(predictions, out / "stream.png")
         if not as_json:
-            click.echo("\n".join(_lines(report)))
+            click.echo("\n".join(report_lines(report)))
             return
     click.echo(msgspec.json.encode(rounded(summary)))
 
@@ -162,7 +165,7 @@ def _changed(model: ModelConfig, changes: tuple[str, ...]) -> ModelConfig:
     return model
 
 
-def _judged(evaluation: Evaluation, stretches: Iterable[Stretch], as_json: bool) -> Iterator[np.ndarray]:
+def _judged(evaluation: "Evaluation", stretches: Iterable[Stretch], as_json: bool) -> Iterator[np.ndarray]:
     columns = TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn()
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
@@ -177,13 +180,13 @@ def _judged(evaluation: Evaluation, stretches: Iterable[Stretch], as_json: bool)
             watched = counted(stretch.events) if console.is_terminal else stretch.events
             judged = evaluation.judge(dataclasses.replace(stretch, events=watched))
             for part in by_part(judged):
-                click.echo(msgspec.json.encode(rounded(part)) if as_json else _part_line(part))
+                click.echo(msgspec.json.encode(rounded(part)) if as_json else part_line(part))
             yield judged
 
 
-def _summary(evaluation: Evaluation, predictions: np.ndarray, seconds: float) -> dict[str, Any]:
+def _summary(evaluation: "Evaluation", predictions: np.ndarray, seconds: float) -> dict[str, Any]:
     coverage = evaluation.coverage.ratios(evaluation.engine.learner.ranker.is_seen)
-    name = f"coverage@{TOP_ITEMS}"
+    name = f"coverage@{evaluation.coverage.depth}"
     by_ranker = {ranker: {**named, name: coverage[ranker]} for ranker, named in figures(predictions).items()}
     return {
         **by_ranker,
@@ -201,33 +204,3 @@ def _summary(evaluation: Evaluation, predictions: np.ndarray, seconds: float) ->
 
 def _of_groups(predictions: np.ndarray) -> dict[str, Any]:
     return {name: {"predictions": len(own), **figures(own)} for name, own in groups(predictions).items()}
-
-
-def _part_line(part: dict[str, Any]) -> str:
-    cells = (f"{ranker} {part[ranker]['recall@20']:.4f} / {part[ranker]['mrr@20']:.4f}" for ranker in RANKERS)
-    return f"part {part['part']}: {part['predictions']:,} predictions, recall@20 / MRR@20: " + ", ".join(cells)
-
-
-def _lines(report: dict[str, Any]) -> Iterator[str]:
-    names = list(report[RANKERS[0]])
-    yield f"\n{'':14}" + "".join(f"{ranker:>12}" for ranker in RANKERS)
-    for name in names:
-        yield f"{name:14}" + "".join(f"{report[ranker].get(name, float('nan')):12.4f}" for ranker in RANKERS)
-    yield "\n95 % intervals over users, and the difference to counting (p by sign flips over users)"
-    for ranker, intervals in report["interval"].items():
-        for name, (low, high) in intervals.items():
-            against = report["against_counting"].get(ranker, {}).get(name)
-            yield f"{ranker:12}{name:12}[{low:.4f}, {high:.4f}]" + (_versus(against) if against else "")
-    yield "\nrecall@20 / MRR@20 by group"
-    for group, own in report["groups"].items():
-        cells = (f"{own[r]['recall@20']:.4f} / {own[r]['mrr@20']:.4f}" for r in RANKERS)
-        yield f"{group:10} {own['predictions']:9,}  " + "  ".join(cells)
-    yield (
-        f"\n{report['predictions']:,} predictions from {report['events']:,} events at {report['events_per_s']:,.0f}/s; "
-        f"besides, {report['unseen_items']:,} of items never seen before, {report['without_window']:,} without a window"
-    )
-
-
-def _versus(against: dict[str, float]) -> str:
-    low, high = against["low"], against["high"]
-    return f"  {against['difference']:+.4f} [{low:+.4f}, {high:+.4f}] p {against['p_value']:.3f}"

@@ -12,6 +12,7 @@ from models.config import ModelConfig
 from models.evaluation import RANKERS
 from models.features import KINDS, Examples
 from models.predictions import PREDICTION
+from models.ranking import TOP_ITEMS
 from stream.evaluation.census import Census
 from stream.evaluation.sources import Stretch
 from stream.flow.engine import Engine
@@ -41,7 +42,14 @@ class EvaluationPlan:
 
 
 class Coverage:
-    """Which items anybody was recommended."""
+    """Which items anybody was recommended.
+
+    Attributes:
+        depth: length of a list at the most.
+        num_lists: lists counted, of each ranker.
+    """
+
+    depth = TOP_ITEMS
 
     def __init__(self, num_rows: int) -> None:
         self._is_listed = np.zeros((len(RANKERS), num_rows), bool)

@@ -9,21 +9,9 @@ from click.testing import CliRunner, Result
 
 from stream.cli import commands
 
-TINY = [
-    "--dim",
-    "8",
-    "--encoder-window",
-    "4",
-    "--max-items",
-    "300",
-    "--max-queries",
-    "16",
-    "--learn-batch-size",
-    "16",
-    "--replay-capacity",
-    "256",
-]
-TINY += ["--set", "num_negatives=8", "--set", "memory_slots=4", "--set", "num_query_tokens=32"]
+SIZES = {"dim": 8, "encoder-window": 4, "max-items": 300, "max-queries": 16, "learn-batch-size": 16}
+TINY = [f"--{name}={value}" for name, value in {**SIZES, "replay-capacity": 256}.items()]
+TINY += [f"--set={change}" for change in ("num_negatives=8", "memory_slots=4", "num_query_tokens=32")]
 
 
 def evaluate(*arguments: str, cache: Path) -> Result:
