@@ -37,7 +37,7 @@ def a_cycle(path: Path, num_users: int = 40, num_items: int = 12) -> Path:
 def some_periods(folder: Path) -> Path:
     """Sessions that walk up through the items, then down; an item that was never seen, and a session of one click."""
     up = [f"{s} {(s + step) % 9}" for s in range(30) for step in range(4)]
-    down = [f"{s} {(s - step) % 9}" for s in range(100, 130) for step in range(4)]
+    down = [f"{s} {(s - step) % 9}" for s in range(100, 160) for step in range(4)]
     extra = ["900 77", "901 1", "902 2", "902 77", "902 3"]
     for period, lines in enumerate([up, down + extra]):
         (folder / f"period_{period}.txt").write_text("\n".join(lines))
@@ -64,7 +64,7 @@ def test_nothing_of_a_period_is_learned_before_it_is_scored(cache: Path, tmp_pat
     frozen, live = (last_line(evaluate(*periods, "--update", update, cache=cache)) for update in ("period", "event"))
 
     assert frozen["counting"]["recall@1"] < 0.05 < live["counting"]["recall@1"]
-    assert frozen["predictions"] == live["predictions"] == 30 * 3 + 1  # of the extra sessions only `2, 3` remains
+    assert frozen["predictions"] == live["predictions"] == 60 * 3 + 1  # of the extra sessions only `2, 3` remains
 
 
 def test_report_and_picture_hold_all_and_the_same_seed_gives_the_same(cache: Path, tmp_path: Path):
