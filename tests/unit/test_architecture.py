@@ -25,7 +25,6 @@ MAY_IMPORT = {  # a package may import itself, and these
     | {"stream.records", "stream.users", "stream.broker"},
     "stream.web": {"models", "stream.errors", "stream.metrics", "stream.status", "stream.settings", "stream.flow"}
     | {"stream.records"},
-    "stream.web": {"models", "stream.errors", "stream.metrics", "stream.status", "stream.settings", "stream.flow"},
     "stream.evaluation": {"models", "stream.errors", "stream.event_logs", "stream.records", "stream.settings"}
     | {"stream.flow"},
     "stream.app": {"models", "checkpoints", "stream.endings", "stream.errors", "stream.status", "stream.settings"}
