@@ -4,6 +4,7 @@ PYTHON ?= python3
 EXTRAS ?= dev
 EVENTS ?= 50000
 TESTS ?=
+JOBS ?= 3
 CHAOS_ROUNDS ?= 10
 
 BIN := .venv/bin
@@ -27,8 +28,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED) ## A simulated shop, a broker and a worker in one process (EVENTS=50000)
 	@$(BIN)/interest-stream demo --events $(EVENTS)
 
-test: $(INSTALLED) ## Every test, the fast ones first, against a real Kafka (TESTS='tests/unit -k window' for some)
-	@$(BIN)/python -m pytest $(TESTS)
+test: $(INSTALLED) ## Every test, the fast ones first, against a real Kafka (TESTS='tests/unit -k window' for some, JOBS=3 at once)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(TESTS)
 
 chaos: $(INSTALLED) ## The chaos tests in their long form (CHAOS_ROUNDS=10)
 	@CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(BIN)/python -m pytest tests/chaos

@@ -1,11 +1,26 @@
 """Brokers for the tests that ask for one: a test that does not ask never starts one, and one that finds none fails."""
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.support.kafka import Kafka, NoKafkaError, start_kafka, start_own_kafka
+from tests.support.worker import NICENESS_VARIABLE
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that assert how long something takes do not disturb each other, however many run at once."""
+    for item in items:
+        if item.get_closest_marker("timely"):
+            item.add_marker(pytest.mark.xdist_group("timely"))
+
+
+@pytest.fixture(autouse=True)
+def _make_way_for_timely_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ and not request.node.get_closest_marker("timely"):
+        monkeypatch.setenv(NICENESS_VARIABLE, "5")  # three such workers get as much as one of a timely test
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import gzip
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.support.kafka import Kafka
 from tests.support.worker import WorkerProcess
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
+HEAD_LINES = 10_000  # of a real log; all 110,000 of the longer one take a worker of this size a minute
 COLUMNS = ["ts_ms", "user_id", "session_id", "event_type", "item_id", "query", "value"]
 
 
@@ -76,10 +78,16 @@ def test_a_generated_log_is_accounted_for_to_the_last_line(settings: Settings, t
     replay_through_a_worker(settings, log, tmp_path)
 
 
+def write_head(whole: Path, head: Path) -> None:
+    with gzip.open(whole, "rt", newline="") as source, gzip.open(head, "wt", newline="") as target:
+        target.writelines(islice(source, HEAD_LINES))
+
+
 @pytest.mark.parametrize("name", ["trivago", "taobao"])
 def test_real_logs_are_accounted_for_to_the_last_line(settings: Settings, tmp_path: Path, name: str):
     log = DATA / f"{name}.csv.gz"
     if not log.exists():
         pytest.skip(f"the real log {name}.csv.gz is not here; the generated one stands for it")
+    write_head(log, tmp_path / "head.csv.gz")
 
-    replay_through_a_worker(settings, log, tmp_path)
+    replay_through_a_worker(settings, tmp_path / "head.csv.gz", tmp_path)

@@ -39,6 +39,7 @@ def end_first(worker: WorkerProcess, how: str) -> None:
         worker.process.send_signal(signal.SIGKILL if how == "kill" else signal.SIGSTOP)
 
 
+@pytest.mark.timely
 @pytest.mark.parametrize("how", ["stop", "kill", "freeze"])
 def test_a_standby_takes_over_by_itself_and_nothing_is_lost_or_counted_twice(settings, tmp_path, how):
     events = some_events(900)

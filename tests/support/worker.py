@@ -28,6 +28,7 @@ SMALL = {
     "INTEREST_SESSION_TIMEOUT_S": "6",
     "INTEREST_WEB_PORT": "0",
 }
+NICENESS_VARIABLE = "WORKER_NICENESS"  # tests that run at once make way for those that measure time
 READY_WITHIN_S = 120  # cold compilation on a busy machine; a warm one takes seconds
 STOPS_WITHIN_S = 10  # guaranteed
 
@@ -58,8 +59,9 @@ class WorkerProcess:
             "INTEREST_CHECKPOINT_DIR": str(checkpoint_dir),
         }
         self._stderr = tempfile.NamedTemporaryFile("w+", suffix=".log")  # noqa: SIM115  (closed with the process)
+        politely = ["nice", "-n", os.environ.get(NICENESS_VARIABLE, "0")]
         self.process = subprocess.Popen(
-            command or [sys.executable, "-m", "stream.cli", "worker", "--json"],
+            [*politely, *(command or [sys.executable, "-m", "stream.cli", "worker", "--json"])],
             env=os.environ | SMALL | own | (settings or {}),
             stdout=subprocess.PIPE,
             stderr=self._stderr,
