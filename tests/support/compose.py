@@ -15,9 +15,9 @@ class Compose:
     """The compose file's containers, networks and volumes of one test run."""
 
     def __init__(self) -> None:
-        (port,) = free_ports(1)
+        port, web_port = free_ports(2)
         self.bootstrap = f"127.0.0.1:{port}"
-        self._environment = {**os.environ, "KAFKA_PORT": str(port)}
+        self._environment = {**os.environ, "KAFKA_PORT": str(port), "WEB_PORT": str(web_port)}
         project = f"interest-stream-test-{uuid.uuid4().hex[:8]}"
         self._command = [*compose_command(), "--project-name", project, "--file", str(COMPOSE_FILE)]
 
