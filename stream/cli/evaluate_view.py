@@ -26,7 +26,7 @@ def report_lines(report: dict[str, Any]) -> Iterator[str]:
     yield "\nrecall@20 / MRR@20 by group"
     for group, own in report["groups"].items():
         cells = (f"{own[r]['recall@20']:.4f} / {own[r]['mrr@20']:.4f}" for r in RANKERS)
-        yield f"{group:10} {own['predictions']:9,}  " + "  ".join(cells)
+        yield f"{group:20} {own['predictions']:9,}  " + "  ".join(cells)
     yield (
         f"\n{report['predictions']:,} predictions from {report['events']:,} events at {report['events_per_s']:,.0f}/s; "
         f"besides, {report['unseen_items']:,} of items never seen before, {report['without_window']:,} without a window"

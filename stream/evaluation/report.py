@@ -11,6 +11,7 @@ from models.predictions import figures, gains
 
 NEW_USER_EVENTS = 5  # a user with fewer clicks and purchases before is new
 NEW_ITEM_EVENTS = 10  # an item with fewer occurrences before is new
+LONG_PAUSE_MS = 7 * 86_400_000  # a user with nothing for that long comes back
 SURE_FIGURES = ("recall@20", "mrr@20", "ndcg@10", "accuracy")
 BASELINE = "counting"
 BOOTSTRAP = 7  # purpose of random numbers
@@ -22,6 +23,7 @@ def groups(predictions: np.ndarray) -> dict[str, np.ndarray]:
     is_new_user = predictions["user_events"] < NEW_USER_EVENTS
     is_new_item = predictions["item_events"] < NEW_ITEM_EVENTS
     parts = {"new users": is_new_user, "old users": ~is_new_user, "new items": is_new_item, "old items": ~is_new_item}
+    parts["users who come back"] = predictions["pause_ms"] >= LONG_PAUSE_MS
     return {name: predictions[which] for name, which in {**kinds, **parts}.items() if which.any()}
 
 
