@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -43,6 +43,18 @@ class LearnReport:
     num_skipped: int
     scored: np.ndarray
     ranks: np.ndarray
+
+
+class PopularItems(NamedTuple):
+    """Items that are seen much of late.
+
+    Attributes:
+        slots: `[items]` int32.
+        share: `[items]` float32, of the recent events.
+    """
+
+    slots: np.ndarray
+    share: np.ndarray
 
 
 class OnlineLearner:
@@ -130,6 +142,13 @@ class OnlineLearner:
     def item_vectors(self, slots: np.ndarray) -> np.ndarray:
         """What interests are compared with: `[items, dim]` float32 of unit length, for `slots` `[items]` int32."""
         return self._device.item_vectors(slots.astype(np.int32))
+
+    def popular_items(self, num_items: int) -> PopularItems:
+        """The items with the most recent events, most popular first; at most `num_items`."""
+        share = self._memory.popularity(slice(self.items.first, self.items.end))
+        best = np.argsort(-share, kind="stable")[:num_items]
+        best = best[share[best] > 0]
+        return PopularItems((best + self.items.first).astype(np.int32), share[best])
 
     def take_touched_items(self) -> np.ndarray:
         """Item slots whose vectors changed since the last call: `[items]` int32, ascending."""

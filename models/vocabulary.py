@@ -2,7 +2,7 @@
 
 import zlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, pairwise, repeat
 from typing import NamedTuple
 
@@ -66,6 +66,17 @@ class SlotTable(Saved):
         if not 0 <= at < len(self._keys) or self._slot_of.get(self._keys[at]) != slot:
             raise KeyError(f"slot {slot} holds no key")
         return self._keys[at]
+
+    def name_of(self, slot: int) -> str | None:
+        """The key in a slot; None where there is none."""
+        try:
+            return self.key_of(slot)
+        except KeyError:
+            return None
+
+    def keys(self) -> Iterator[str]:
+        """All keys, the first admitted first."""
+        return iter(self._slot_of)
 
     def resolve(self, keys: Sequence[str]) -> Resolved:
         """The slots of keys, admitting new ones; no key of this call is evicted by it."""
@@ -188,6 +199,10 @@ class ItemVocabulary:
     def key_of(self, slot: int) -> str:
         """The item in a slot; raises KeyError where there is none."""
         return self._table.key_of(slot)
+
+    def keys(self) -> Iterator[str]:
+        """All items that have a slot of their own."""
+        return self._table.keys()
 
     def resolve(self, item_ids: Sequence[str]) -> Resolved:
         """The slot of each occurrence, in order."""

@@ -11,6 +11,7 @@ import time
 from typing import Any, cast
 
 import faust
+import msgspec
 from faust.types import TP
 
 from checkpoints.lease import DirectoryInUseError, DirectoryLease, OwnerWatch, clock_s
@@ -33,6 +34,7 @@ from stream.flow.watchdog import LagMeter, Watchdog, watch
 from stream.metrics import Meters
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
+from stream.web.feed import LiveFeed
 from stream.web.routes import all_routes
 from stream.web.server import WebPolicy, WebServer
 from stream.web.view import Condition, WorkerView
@@ -79,7 +81,9 @@ class InterestApp(faust.App):
             lags=lambda: self._meter.lags if self._meter is not None else {},
             meters=self._meters,
         )
-        self._web = WebServer(web_policy(settings), all_routes(self._view)) if settings.web_port else None
+        self._feed = LiveFeed(self._view)
+        self._feeding: asyncio.Task[None] | None = None
+        self._web = WebServer(web_policy(settings), all_routes(self._view, self._feed)) if settings.web_port else None
         super().__init__(settings.app_id, **options)
         agents = BatchAgents(self, self._intake, self.positions, admission_policy(settings))
         for topic, kind in settings.kind_of_topic.items():
@@ -99,6 +103,8 @@ class InterestApp(faust.App):
         settings = self._settings
         if self._web is not None:
             await self._web.start()  # first, so that the probes answer while this one compiles or stands by
+            self._feeding = asyncio.create_task(self._feed.run(), name="live feed")
+            self._feeding.add_done_callback(_tell_failure)
         watch = OwnerWatch(settings.checkpoint_dir, settings.session_timeout_s)
         self._lease = self._take_over(watch)
         if self._lease is None and not settings.standby:
@@ -185,6 +191,8 @@ class InterestApp(faust.App):
         await super().on_stop()
         if self._watching is not None:
             self._watching.cancel()
+        if self._feeding is not None:
+            self._feeding.cancel()
         if self._meter is not None:
             await self._meter.stop()
         if self._publisher is not None:
@@ -216,7 +224,9 @@ class InterestApp(faust.App):
         """Where the worker stands now."""
         if self._engine is None or self._flow is None:
             return WorkerStatus(self.state_name)
-        return self._engine.status(self.state_name, queued=self._intake.num_records, updates=self._flow.num_updates)
+        counted = self._engine.status(self.state_name, queued=self._intake.num_records, updates=self._flow.num_updates)
+        p50_ms, p99_ms = self._flow.latency.percentiles_ms(time.time()) or (None, None)
+        return msgspec.structs.replace(counted, latency_p50_ms=p50_ms, latency_p99_ms=p99_ms)
 
     def _condition(self) -> Condition:
         flow = self._flow
@@ -316,6 +326,12 @@ def flow_policy(settings: Settings) -> FlowPolicy:
 def web_policy(settings: Settings) -> WebPolicy:
     """The HTTP server's slice of the settings."""
     return WebPolicy(settings.web_host, settings.web_port, settings.web_token.get_secret_value())
+
+
+def _tell_failure(feeding: "asyncio.Task[None]") -> None:
+    """The page may stand still; the events go on."""
+    if not feeding.cancelled() and (error := feeding.exception()):
+        logger.error("the live page stands still: %s", error, exc_info=error)
 
 
 def _failed(task: "asyncio.Task[None]") -> bool:

@@ -25,6 +25,9 @@ class WorkerStatus(msgspec.Struct, frozen=True):
         replayed: past events that were learned again.
         model_step: gradient updates.
         loss: mean loss of the last learning step, `None` before the first.
+        step_ms: how long the last learning step took, scoring included.
+        latency_p50_ms: from an event's time to its update being handed to the broker, over the last seconds.
+        latency_p99_ms: the same, for the slowest hundredth.
         recall_at_20: mixture's prequential recall, as are the next two lines of their rankers; `None` until scored.
         recompiles: compilations since the worker was ready; anything but 0 is a bug.
     """
@@ -43,6 +46,9 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     replayed: int = 0
     model_step: int = 0
     loss: float | None = None
+    step_ms: float | None = None
+    latency_p50_ms: float | None = None
+    latency_p99_ms: float | None = None
     recall_at_20: float | None = None
     mrr_at_20: float | None = None
     vector_recall_at_20: float | None = None

@@ -62,6 +62,7 @@ class Engine:
         self.num_replayed = 0
         self.last_loss: float | None = None
         self.last_gate_loss: float | None = None
+        self.last_step_ms: float | None = None
 
     def restore(self, state: State, manifest: Manifest) -> None:
         """Become what a checkpoint says: the changes that `take_changes` gave, applied in order.
@@ -105,9 +106,11 @@ class Engine:
 
     def learn_batch(self) -> None:
         """Learn the oldest pending examples."""
+        began_s = time.perf_counter()
         if report := self.learner.learn_batch():
             self.num_learned += report.num_events
             self.last_loss, self.last_gate_loss = report.loss, report.gate_loss
+            self.last_step_ms = 1_000 * (time.perf_counter() - began_s)
 
     def replay_batch(self) -> None:
         """Learn past examples again."""
@@ -183,6 +186,7 @@ class Engine:
             replayed=self.num_replayed,
             model_step=self.learner.model_step,
             loss=self.last_loss,
+            step_ms=self.last_step_ms,
             recompiles=self.recompiles,
             **_quality(self.learner.prequential),
         )

@@ -16,6 +16,7 @@ from stream.broker.publisher import Publisher
 from stream.errors import ConfigError
 from stream.flow.engine import Engine, StateChanges, next_offsets
 from stream.flow.intake import Chunk, Intake
+from stream.flow.latency import RecentLatency
 from stream.flow.model_thread import ModelThread
 from stream.flow.refusals import RefusalLimit
 from stream.metrics import Meters
@@ -109,6 +110,7 @@ class Flow:
         self._oldest_pending_at: float | None = None
         self._item_vectors_due_at = 0.0
         self._checkpoint_due_at = 0.0
+        self.latency = RecentLatency()
         self.num_updates = 0
         self.saved_at_s: float | None = None
         self.is_saving_refused = False
@@ -151,6 +153,7 @@ class Flow:
             outcome = await self._on_model_thread(self._engine.process, chunks)
         self.num_updates += outcome.num_updates
         await self._publisher.send(self._policy.updates_topic, outcome.updates)
+        self.latency.note(time.time(), chunks)
         await self._publisher.send(self._policy.dead_letters_topic, {0: outcome.dead_letters})
         self._measure_latency(chunks)
         if self._oldest_pending_at is None and self._engine.learner.num_pending:

@@ -19,6 +19,7 @@ from models.vocabulary import SlotTable
 from stream.flow.columns import EventColumns
 from stream.flow.intake import Chunk
 from stream.flow.ledger import TopicLedger, hash_sum
+from stream.flow.onlooker import Onlooker
 from stream.flow.record_encoder import RecordEncoder
 from stream.records.erasures import ERASURES
 from stream.records.updates import EncodedRecord
@@ -91,6 +92,7 @@ class Updater:
         ledger: what became of every record, by topic.
         next_offsets: one past the last record that this state contains, by partition.
         version: of the last updates.
+        onlooker: what people may ask about users.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Updater:
         self._admission = AdmissionState()
         self._interests = InterestState(learner.config.dim)
         self._erasures = Erasures(policy.max_erasures)
+        self.onlooker = Onlooker(self._users, self._windows, self._interests, learner)
         self.ledger: dict[str, TopicLedger] = {}
         self.next_offsets: dict[TP, int] = {}
 
@@ -260,6 +263,7 @@ class Updater:
         vectors = self.learner.encode(self._windows.newest(changed, self._policy.encoder_window))
         times_ms = self._windows.newest_ms(changed)
         interests = self._interests.advance(changed, vectors, times_ms, self._policy.emission)
+        self.onlooker.note(changed)
         emit = np.flatnonzero(interests.should_emit)
         records = self._encoder.updates(
             user_ids=events.user_ids[last[emit]],

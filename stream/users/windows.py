@@ -74,6 +74,10 @@ class Windows:
         """The newest `length` positions of each of `users`."""
         return self._gather(users, np.full(len(users), self.size), length)
 
+    def until(self, users: Array, later: Array, length: int) -> WindowBatch:
+        """The `length` positions up to and with the one that has `later` newer ones, for each of `users`."""
+        return self._gather(users, self.size - later, length)
+
     def of(self, user: int) -> tuple[Array, Array, Array]:
         """One user's window, oldest first: slots, kinds and event times in ms, `[events]` each."""
         there = self.rows["slots"][user] != 0

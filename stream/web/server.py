@@ -38,7 +38,7 @@ class WebPolicy:
     host: str
     port: int
     token: str = ""
-    open_paths: Collection[str] = ("/livez", "/readyz")
+    open_paths: Collection[str] = ("/livez", "/readyz", "/", "/page/")
 
     @property
     def is_local(self) -> bool:

@@ -10,6 +10,7 @@ from stream.flow.engine import Engine
 from stream.flow.model_thread import ModelThread
 from stream.metrics import Meters
 from stream.status import WorkerStatus
+from stream.web.feed import LiveFeed
 from stream.web.routes import all_routes
 from stream.web.server import WebPolicy, application
 from stream.web.view import Condition, WorkerView
@@ -55,4 +56,4 @@ async def client(view: WorkerView, engine: Engine) -> AsyncIterator[Client]:
 
 
 def a_client(view: WorkerView) -> Client:
-    return TestClient(TestServer(application(WebPolicy("127.0.0.1", 6066), all_routes(view))))
+    return TestClient(TestServer(application(WebPolicy("127.0.0.1", 6066), all_routes(view, LiveFeed(view)))))
