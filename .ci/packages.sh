@@ -12,6 +12,7 @@ wanted=(
     docker-compose:docker-compose
     mmdebstrap:mmdebstrap # the stand-ins' base
     awk:mawk
+    chromium:chromium # tests/browser
 )
 
 missing=()

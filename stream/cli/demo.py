@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from stream.broker.topics import TopicNames
-from stream.cli.demo_view import plain_lines, terminal_view
+from stream.cli.demo_view import page_address, plain_lines, terminal_view
 from stream.cli.options import with_settings
 from stream.demo.embedded_broker import MOCK_PARTITIONS, EmbeddedBroker
 from stream.demo.showcase import Showcase, ShowPlan
@@ -32,7 +32,8 @@ SUITED: dict[str, Any] = {
 def demo(settings: Settings, events: int, rate: float, as_json: bool) -> None:
     """Watch a model learn from a stream: an embedded broker, a simulated shop, a worker.
 
-    Needs nothing but this command. On a terminal a live view, else plain lines; the last line is a JSON object.
+    Needs nothing but this command. On a terminal a live view, else plain lines; a live page is at the address shown
+    first. The last line is a JSON object.
 
     \b
     Example:
@@ -51,7 +52,7 @@ def demo(settings: Settings, events: int, rate: float, as_json: bool) -> None:
         )
         with Showcase(worker_settings, plan) as show:
             try:
-                view(show, as_json)
+                view(show, as_json, page_address(worker_settings))
             except KeyboardInterrupt:
                 click.echo("stopping", err=True)
             summary = show.finish()

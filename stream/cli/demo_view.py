@@ -11,6 +11,7 @@ from rich.text import Text
 
 from stream.cli.drift_view import UserView, drift_table, most_drifting
 from stream.demo.showcase import Showcase
+from stream.settings import Settings
 
 LINE_EVERY_S = 3.0
 REFRESH_S = 0.5
@@ -24,8 +25,16 @@ RANKERS = (
 )
 
 
-def plain_lines(show: Showcase, as_json: bool) -> None:
+def page_address(settings: Settings) -> str:
+    """Where the worker's live page is; empty where it serves none."""
+    host = "localhost" if settings.web_host in ("0.0.0.0", "::") else settings.web_host  # noqa: S104  (compared only)
+    return f"http://{host}:{settings.web_port}/" if settings.web_port else ""
+
+
+def plain_lines(show: Showcase, as_json: bool, page: str) -> None:
     """A line every few seconds until all events are through."""
+    if page and not as_json:
+        click.echo(f"live page: {page}")
     next_line = 0.0
     while not show.is_over:
         show.advance()
@@ -37,7 +46,7 @@ def plain_lines(show: Showcase, as_json: bool) -> None:
             click.echo(UserView.of(update, show.items.table).line())
 
 
-def terminal_view(show: Showcase, as_json: bool) -> None:
+def terminal_view(show: Showcase, as_json: bool, page: str) -> None:
     """A live view until all events are through; the last picture stays on the terminal."""
     del as_json
     next_refresh = 0.0
@@ -46,8 +55,8 @@ def terminal_view(show: Showcase, as_json: bool) -> None:
             show.advance()
             if time.monotonic() >= next_refresh:
                 next_refresh = time.monotonic() + REFRESH_S
-                live.update(_picture(show), refresh=True)
-        live.update(_picture(show), refresh=True)
+                live.update(_picture(show, page), refresh=True)
+        live.update(_picture(show, page), refresh=True)
 
 
 def _line(show: Showcase) -> str:
@@ -61,10 +70,11 @@ def _line(show: Showcase) -> str:
     )
 
 
-def _picture(show: Showcase) -> Group:
+def _picture(show: Showcase, page: str) -> Group:
     drifting = most_drifting(show.subscriber.users.values(), NUM_DRIFTING)
     views = [UserView.of(update, show.items.table) for update in drifting]
-    return Group(_counters(show), Text(), _recalls(show), Text(), drift_table(views))
+    address = Text(f"live page: {page}" if page else "", style="dim")
+    return Group(address, _counters(show), Text(), _recalls(show), Text(), drift_table(views))
 
 
 def _counters(show: Showcase) -> Table:

@@ -20,6 +20,7 @@ from stream.web.view import NotReadyError, WorkerView
 SAMPLE_EVERY_S = 1.0
 ITEMS_EVERY = 5  # samples: items move slowly
 REFIT_EVERY = 30  # samples: the plane turns more slowly still
+MIN_PREDICTIONS = 20  # fewer say nothing
 BEHIND = 16  # events a watcher may be behind; then it misses some
 
 
@@ -124,7 +125,7 @@ def _lag_of(topic: str, lags: Mapping[TP, int]) -> int | None:
 def sample_of(status: WorkerStatus, engine: Engine, topics: dict[str, TopicFlow], at_ms: int) -> Sample:
     """The worker at one moment; reads counts of the engine that any thread may read."""
     recent = engine.learner.prequential.recent
-    is_scored = recent.num_predictions > 0
+    is_scored = recent.num_predictions >= MIN_PREDICTIONS
     return Sample(
         at_ms,
         status.state,

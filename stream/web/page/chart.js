@@ -14,7 +14,8 @@ const svg = (name, attributes = {}, text) => {
 };
 
 /**
- * @param {{title: string, series: {name: string, of: function}[], format: function, tick?: function, log?: boolean}} plan
+ * @param {{title: string, series: {name: string, of: function}[], format: function, tick?: function, most?: number}} plan
+ * `most` is the largest value that there can be.
  * @param {function} onCross told the time under the pointer, or null
  */
 export function chart(plan, onCross) {
@@ -38,11 +39,11 @@ export function chart(plan, onCross) {
   function draw(samples, from, to, cross) {
     const width = picture.clientWidth || 400;
     const x = (ms) => LEFT + ((ms - from) / Math.max(1, to - from)) * (width - LEFT - RIGHT);
-    const top = ceiling(samples, plan.series);
+    const top = Math.min(plan.most ?? Infinity, ceiling(samples, plan.series));
     const y = (value) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - TOP - BOTTOM);
     picture.replaceChildren(...frame(width, from, to, top, x, y, plan));
     plan.series.forEach((one, i) => {
-      const d = path(samples, one.of, x, y, width);
+      const d = path(samples, one.of, x, y, (to - from) / 20);
       if (d) picture.append(svg("path", { d, class: `line c${i}${i ? "" : " first"}` }));
     });
     for (const sample of samples) for (const alarm of sample.alarms ?? []) picture.append(...mark(x(alarm.at_ms), alarm));
@@ -86,15 +87,15 @@ function ceiling(samples, series) {
 }
 
 /** The newest sample of each pixel, with holes where nothing was said. */
-function path(samples, of, x, y, width) {
+function path(samples, of, x, y, hole) {
   let d = "", then = null, column = -1;
   for (const sample of samples) {
     const value = of(sample);
     if (value == null) { then = null; continue; }
     const at = Math.round(x(sample.at_ms));
     if (at === column && then != null) continue;
-    const isHole = then == null || sample.at_ms - then > Math.max(GAP_MS, 20 * ((sample.at_ms - then) / width));
-    d += `${isHole && !(then && sample.thin) ? "M" : "L"}${at} ${y(value).toFixed(1)}`;
+    const isHole = then == null || sample.at_ms - then > Math.max(GAP_MS, hole);
+    d += `${isHole ? "M" : "L"}${at} ${y(value).toFixed(1)}`;
     then = sample.at_ms;
     column = at;
   }
