@@ -96,6 +96,11 @@ class History:
     def __len__(self) -> int:
         return sum(map(len, self._tiers))
 
+    @property
+    def newest(self) -> Sample | None:
+        """The last one; None before the first."""
+        return self._tiers[0][-1] if self._tiers[0] else None
+
     def add(self, sample: Sample) -> None:
         """Take in the newest; one that carries an alarm is never thinned out before the oldest end."""
         carried: Sample | None = sample

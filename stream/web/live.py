@@ -55,6 +55,10 @@ def routes(view: WorkerView, feed: LiveFeed) -> list[web.RouteDef]:
         response.enable_compression()
         return response
 
+    async def now(_: web.Request) -> web.Response:
+        newest = feed.history.newest
+        return fault(503, "nothing has been sampled so far") if newest is None else json_response(newest)
+
     async def events(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
@@ -88,6 +92,7 @@ def routes(view: WorkerView, feed: LiveFeed) -> list[web.RouteDef]:
         web.get("/", index),
         web.get("/page/{name}", file),
         web.get("/live/past", past),
+        web.get("/live/now", now),
         web.get("/live/events", events),
         web.get("/live/search", search),
         web.get("/live/users/{id:.+}", user),
