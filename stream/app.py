@@ -31,6 +31,7 @@ from stream.flow.loop import Flow, FlowPolicy
 from stream.flow.model_thread import ModelThread
 from stream.flow.start_checks import check_partitions, starting_offsets
 from stream.flow.watchdog import LagMeter, Watchdog, watch
+from stream.logs import log_config
 from stream.metrics import Meters
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
@@ -262,9 +263,11 @@ class InterestApp(faust.App):
 
     async def _drop_revoked(self, _: Any, revoked: set[TP], **__: Any) -> None:
         self._intake.drop(revoked)
+        _log_partitions("gave back", revoked)
 
     async def _note_assigned(self, _: Any, assigned: set[TP], **__: Any) -> None:
         self.state_name = "running" if assigned else "joining"
+        _log_partitions("was given", assigned)
 
     def _end(self) -> None:
         """Stop as on SIGTERM, but with exit code 1. Faust's own crash shows tracebacks."""
@@ -298,7 +301,13 @@ def build_app(settings: Settings) -> InterestApp:
         store="memory://",
         web_enabled=False,
         worker_redirect_stdouts=False,
+        logging_config=log_config(settings),  # for `faust -A stream.app worker`, which sets up its own otherwise
     )
+
+
+def _log_partitions(what: str, tps: set[TP]) -> None:
+    names = sorted(f"{tp.topic}-{tp.partition}" for tp in tps)
+    logger.info("%s %d partitions", what, len(names), extra={"partitions": names})
 
 
 def _compile(engine: Engine) -> None:
@@ -320,6 +329,7 @@ def flow_policy(settings: Settings) -> FlowPolicy:
         updates_topic=settings.updates,
         item_vectors_topic=settings.item_vectors,
         dead_letters_topic=settings.dead_letters,
+        log_ids=settings.log_ids,
     )
 
 

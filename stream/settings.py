@@ -175,6 +175,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line printed."
     )
+    log_format: Literal["text", "json"] = Field("text", description="Log lines for people, or a JSON object each.")
+    log_ids: bool = Field(
+        False, description="Let log lines say why a record was refused in full, ids and queries included."
+    )
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -141,7 +141,8 @@ class Publisher:
         except KafkaError as error:
             if not (error.retriable or isinstance(error, KafkaTimeoutError)):
                 raise
-            logger.warning("%s-%d: not delivered yet, trying again: %r", tp.topic, tp.partition, error)
+            about = {"topic": tp.topic, "partition": tp.partition}
+            logger.warning("%s-%d: not delivered yet, trying again: %r", *tp, error, extra=about)
             return False
         self._on_delivered(time.monotonic() - began_s)
         return True

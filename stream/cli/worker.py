@@ -1,7 +1,6 @@
 """`interest-stream worker`: the Faust worker in this process."""
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ import click
 import msgspec
 
 from stream.cli.options import as_json, with_settings
+from stream.logs import set_up
 from stream.settings import Settings
 from stream.status import WorkerStatus
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from stream.app import InterestApp
 
 STATUS_EVERY_S = 1.0
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @click.command(epilog="Example:  interest-stream worker --broker localhost:9092 --checkpoint-dir checkpoints/data")
@@ -30,7 +29,7 @@ def worker(settings: Settings, as_json: bool) -> None:
 
     Every setting is a flag (--window-size 20); `interest-stream settings` lists them.
     """
-    _set_up_logging(settings.log_level.upper())
+    set_up(settings)
     import faust  # noqa: PLC0415  (with jax two seconds of imports, which `--help` need not wait for)
 
     from stream.app import build_app  # noqa: PLC0415
@@ -45,12 +44,6 @@ def worker(settings: Settings, as_json: bool) -> None:
     finally:
         if reporting is not None:
             _print_status(app.status())
-
-
-def _set_up_logging(level: str) -> None:
-    """Our own lines at `level` on stderr; of libraries only warnings, unless everything is asked for."""
-    logging.basicConfig(level=level if level in ("DEBUG", "ERROR") else "WARNING", stream=sys.stderr, format=LOG_FORMAT)
-    logging.getLogger("stream").setLevel(level)
 
 
 def _prepare(app: "InterestApp", loop: asyncio.AbstractEventLoop) -> None:

@@ -18,7 +18,7 @@ from stream.flow.engine import Engine, StateChanges, next_offsets
 from stream.flow.intake import Chunk, Intake
 from stream.flow.latency import RecentLatency
 from stream.flow.model_thread import ModelThread
-from stream.flow.refusals import RefusalLimit
+from stream.flow.refusals import RefusalLimit, RefusalLog
 from stream.metrics import Meters
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
@@ -49,6 +49,7 @@ class FlowPolicy:
         updates_topic: full name.
         item_vectors_topic: full name.
         dead_letters_topic: full name.
+        log_ids: whether log lines may hold ids.
     """
 
     micro_batch_size: int
@@ -61,6 +62,7 @@ class FlowPolicy:
     updates_topic: str
     item_vectors_topic: str
     dead_letters_topic: str
+    log_ids: bool
 
 
 class Flow:
@@ -103,6 +105,7 @@ class Flow:
         self._meters = meters
         self._on_model_thread = model_thread.run
         self._refusals = RefusalLimit(policy.dead_letter_limit_ratio)
+        self._refusal_log = RefusalLog(policy.log_ids)
         self._committer: OffsetCommitter | None = None
         self._saving: asyncio.Task[None] | None = None
         self._stopping = False
@@ -148,6 +151,7 @@ class Flow:
 
     async def _micro_batch(self) -> None:
         chunks = self._intake.take(self._policy.micro_batch_size)
+        self._refusal_log.note(chunks, self._now())
         self._refusals.check(chunks, self._now())
         with self._meters.micro_batch.time():
             outcome = await self._on_model_thread(self._engine.process, chunks)
@@ -230,7 +234,8 @@ class Flow:
             return
         self.saved_at_s, self.is_saving_refused = self._now(), False
         self._meters.checkpoint_bytes.set(self._store.num_bytes(number))
-        logger.info("checkpoint %d: model step %d", number, manifest.model_step)
+        about = {"checkpoint": number, "model_step": manifest.model_step, "next_offsets": manifest.next_offsets}
+        logger.info("checkpoint %d: model step %d", number, manifest.model_step, extra=about)
         self._confirm_ownership()
         if self._committer is not None:
             await self._committer.commit_exactly(next_offsets(manifest))

@@ -1,6 +1,10 @@
-"""Stops a worker that would drain a topic into the dead letters. Pure; time comes in by the door."""
+"""Says which records were refused; stops a worker that would drain a topic into the dead letters.
 
-from collections import deque
+Time comes in by the door.
+"""
+
+import logging
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +13,9 @@ from stream.flow.intake import Chunk
 
 FEWEST_RECORDS = 100  # fewer prove nothing: a few broken records in a quiet minute are no broken producer
 WINDOW_S = 60.0
+SAYS_EVERY_S = 10.0  # of one topic: a broken producer must not fill the log
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,3 +57,41 @@ class RefusalLimit:
                     f"{refused} of the last {records} records of {chunk.tp.topic} cannot be used, more than "
                     f"dead_letter_limit_ratio={self._ratio}; mend what produces them, or raise the limit to let them go"
                 )
+
+
+class RefusalLog:
+    """Logs refused records by topic, the first at once and then what has come together.
+
+    Args:
+        with_ids: say the last one's detail, which may hold ids and queries.
+    """
+
+    def __init__(self, with_ids: bool) -> None:
+        self._with_ids = with_ids
+        self._reasons: dict[str, Counter[str]] = {}
+        self._due_s: dict[str, float] = {}
+
+    def note(self, chunks: Sequence[Chunk], now_s: float) -> None:
+        """Note the refused records of one micro-batch; `now_s` is of a clock that never goes back."""
+        for chunk in chunks:
+            if chunk.dead_letters:
+                self._note(chunk, now_s)
+
+    def _note(self, chunk: Chunk, now_s: float) -> None:
+        topic = chunk.tp.topic
+        headers = [dict(letter.headers) for letter in chunk.dead_letters]
+        reasons = self._reasons.setdefault(topic, Counter())
+        reasons.update(of["error.reason"].decode() for of in headers)
+        if now_s < self._due_s.get(topic, now_s):
+            return
+        last = headers[-1]
+        offset = int(last["source.offset"])
+        extra = {"topic": topic, "partition": chunk.tp.partition, "offset": offset, "reasons": dict(reasons)}
+        if self._with_ids:
+            extra["detail"] = last["error.detail"].decode()
+        told = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+        detail = f": {extra['detail']}" if self._with_ids else ""
+        where = f"{topic}-{chunk.tp.partition} at {offset}"
+        logger.warning("%d records refused (%s), last %s%s", reasons.total(), told, where, detail, extra=extra)
+        reasons.clear()
+        self._due_s[topic] = now_s + SAYS_EVERY_S

@@ -1,5 +1,6 @@
 """The worker end to end, on a real Kafka: what goes in comes out, nothing is lost and nothing stops it."""
 
+import json
 import sys
 import time
 from collections import Counter
@@ -223,9 +224,9 @@ def test_faust_starts_the_same_worker(settings, tmp_path):
     events = some_events(200)
     users = events_by_user(events).keys()
     send(settings, events)
-    command = [sys.executable, "-m", "faust", "-A", "stream.app", "worker", "-l", "warn"]
+    command = [sys.executable, "-m", "faust", "-A", "stream.app", "worker", "-l", "info"]
 
-    with a_worker(settings, tmp_path, command=command) as worker:
+    with a_worker(settings, tmp_path, {"INTEREST_LOG_FORMAT": "json"}, command) as worker:
         with InterestSubscriber(settings.broker, from_beginning=True, topic=settings.updates) as subscriber:
             wait_until(
                 lambda: users <= {u.user_id for u in subscriber.poll()} | subscriber.users.keys(),
@@ -233,5 +234,8 @@ def test_faust_starts_the_same_worker(settings, tmp_path):
                 "everyone has an update",
             )
         assert worker.stop() == 0
+        lines = [json.loads(line) for line in worker.log().splitlines()]
 
     assert updates_of(settings) == events_by_user(events)
+    assert {line["app"] for line in lines} == {f"{settings.topic_prefix}worker"}
+    assert any("next_offsets" in line for line in lines)

@@ -17,6 +17,7 @@ MAY_IMPORT = {  # a package may import itself, and these
     "stream.endings": set(),
     "stream.metrics": set(),
     "stream.settings": {"models", "stream.errors"},
+    "stream.logs": {"stream.settings"},
     "stream.records": {"models", "stream.errors"},
     "stream.users": {"models", "stream.errors", "stream.records"},
     "stream.broker": {"stream.errors", "stream.records", "stream.settings"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {  # a package may import itself, and these
     "stream.evaluation": {"models", "stream.errors", "stream.event_logs", "stream.records", "stream.settings"}
     | {"stream.flow"},
     "stream.app": {"models", "checkpoints", "stream.endings", "stream.errors", "stream.status", "stream.settings"}
-    | {"stream.broker", "stream.flow", "stream.metrics", "stream.web"},
+    | {"stream.broker", "stream.flow", "stream.logs", "stream.metrics", "stream.web"},
 }
 JAX_LIVES_IN = {"models", "checkpoints"}
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}
