@@ -19,7 +19,6 @@ from stream.web.view import NotReadyError, WorkerView
 
 SAMPLE_EVERY_S = 1.0
 ITEMS_EVERY = 5  # samples: items move slowly
-REFIT_EVERY = 30  # samples: the plane turns more slowly still
 MIN_PREDICTIONS = 20  # fewer say nothing
 BEHIND = 16  # events a watcher may be behind; then it misses some
 
@@ -111,8 +110,8 @@ class LiveFeed:
 
     async def _look_at_items(self) -> None:
         self._items = await self._view.ask(items_in_sight)
-        if self.projection is None or self._num_looks % REFIT_EVERY == 0:
-            self.projection = Projection.fit(self._items.vectors, self.projection)
+        ids, vectors = self._items.item_ids, self._items.vectors
+        self.projection = await asyncio.to_thread(Projection.fit, ids, vectors, self.projection)
         if self.projection is not None:
             self._items_event = server_sent("items", place_items(self._items, self.projection))
             self._tell(self._items_event)

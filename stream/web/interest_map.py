@@ -102,7 +102,7 @@ def next_panel(panel: Sequence[str], active: Sequence[str]) -> list[str]:
 
 def place_items(items: ItemsInSight, projection: Projection) -> list[MapItem]:
     """Items where they are."""
-    rows = zip(items.item_ids, places(projection, items.vectors), items.share.tolist(), strict=True)
+    rows = zip(items.item_ids, _short(projection.places), items.share.tolist(), strict=True)
     return [MapItem(item_id, x, y, round(share, 5)) for item_id, (x, y), share in rows]
 
 
@@ -130,4 +130,8 @@ def _drifters(sighting: Sighting, items: ItemsInSight) -> list[Drifter]:
 
 def places(projection: Projection, vectors: Array) -> list[Any]:
     """`[n, dim]` as pairs of short numbers."""
-    return np.round(projection.of(vectors).astype(np.float64), DECIMALS).tolist()
+    return _short(projection.of(vectors))
+
+
+def _short(at: Array) -> list[Any]:
+    return np.round(at.astype(np.float64), DECIMALS).tolist()

@@ -4,8 +4,9 @@ from stream.flow.onlooker import Sighting
 from stream.web.interest_map import ItemsInSight, moves, next_panel
 from stream.web.projection import Projection
 
-FLAT = Projection(np.zeros(2, np.float32), np.eye(2, dtype=np.float32))
-ITEMS = ItemsInSight(["lamp", "shoe"], np.eye(2, dtype=np.float32), np.array([0.6, 0.4], np.float32))
+EYE = np.eye(2, dtype=np.float32)
+FLAT = Projection(["lamp", "shoe"], EYE, EYE, 1.0)
+ITEMS = ItemsInSight(["lamp", "shoe"], EYE, np.array([0.6, 0.4], np.float32))
 
 
 def a_sighting(*users: tuple[str, float, int]) -> Sighting:
