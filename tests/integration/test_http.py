@@ -72,7 +72,12 @@ def test_probes_and_metrics_answer_from_the_first_moment_and_the_port_closes_wit
         assert http.get("/readyz")[0] == 200
 
         wait_until(lambda: http.metrics()["interest_checkpoint_bytes"], 30, "a checkpoint")
+        wait_until(lambda: http.metrics()["interest_lag_records"] == 0, 10, "a look at the lag since then")
+        wait_until(lambda: http.metrics()["interest_learn_seconds_count"], 30, "something is learned")
         assert_metrics_add_up(http.metrics())
+        assert http.get("/users/u1/interest")[1]["num_events"] > 0
+        wait_until(lambda: len(http.get("/users/u1/recommendations?k=5")[1]["items"]) == 5, 10, "items are published")
+        assert http.get("/users/nobody/interest")[0] == 404
 
         assert worker.stop() == 0
     assert http.get("/livez")[0] == 0
