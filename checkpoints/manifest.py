@@ -17,6 +17,8 @@ class Manifest(msgspec.Struct, frozen=True):
         next_offsets: where to read on, by topic and partition.
         ledger: what became of every record, by topic.
         fingerprint: the settings that the state cannot do without, by name.
+        incarnation: how many processes have owned this state, the one that saved it included.
+        num_erasures: erasures applied so far; a checkpoint with fewer still holds somebody who wanted to be forgotten.
     """
 
     version: int
@@ -25,6 +27,8 @@ class Manifest(msgspec.Struct, frozen=True):
     next_offsets: dict[str, dict[int, int]]
     ledger: dict[str, dict[str, int]]
     fingerprint: dict[str, Any]
+    incarnation: int = 0
+    num_erasures: int = 0
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:

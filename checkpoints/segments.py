@@ -3,9 +3,12 @@
 import contextlib
 import logging
 import math
+import os
 import shutil
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,10 @@ import xxhash
 
 from checkpoints.changes import Array
 
-UNFINISHED = ".orbax-checkpoint-tmp"  # in the name of a segment that is being written
+DRAFT = ".draft-"  # in the name of a segment that is being written, before a name of its own
 DELETED = ".deleted"  # the ending of one that is being removed
 PACKED = "packed"  # what small arrays are stored in
+SLACK_BYTES = 2**20  # of room for the files around the arrays
 LEAST_ALONE_BYTES = 4 * 2**20  # smaller arrays share one: Orbax needs a millisecond for each, and keeps memory
 
 _one_at_a_time = threading.Lock()
@@ -28,7 +32,7 @@ class CorruptSegmentError(Exception):
 
 
 class Segments:
-    """Segments in one directory: arrays by name, and a JSON object. Orbax writes them beside and then renames them.
+    """Segments in one directory: arrays by name, and a JSON object. Orbax writes them beside; then they are renamed.
 
     Small arrays are packed into one. The JSON keeps where each is, and a checksum (xxh3) of what is stored.
 
@@ -45,26 +49,48 @@ class Segments:
         """The complete segments, ascending."""
         return sorted(int(path.name) for path in self._directory.iterdir() if path.name.isdigit())
 
-    def write(self, number: int, arrays: Mapping[str, Array], about: Mapping[str, Any]) -> None:
+    def write(
+        self,
+        number: int,
+        arrays: Mapping[str, Array],
+        about: Mapping[str, Any],
+        confirm: Callable[[], None] = lambda: None,
+    ) -> None:
         """Write a segment; when this returns it is complete, and before it is not there at all.
 
+        The next owner of the directory removes drafts before it reads, so one that slept has nothing left to publish.
+
+        Args:
+            number: not yet taken.
+            arrays: by name.
+            about: a JSON object.
+            confirm: asked when all is written and only the name is missing; what it raises leaves no segment.
+
         Raises:
-            OSError: the disk refuses; nothing is left of it.
+            OSError: the disk refuses, or has less room than the arrays need before compression; nothing is left of it.
         """
         stored, index = _packed(arrays)
+        num_bytes = sum(array.nbytes for array in stored.values())
         meta = {
             "about": dict(about),
-            "num_bytes": sum(array.nbytes for array in stored.values()),
+            "num_bytes": num_bytes,
             "index": index,
             "checksums": {name: _checksum(array) for name, array in stored.items()},
         }
         items = {"about": ocp.args.JsonSave(meta)} | ({"arrays": ocp.args.PyTreeSave(stored)} if stored else {})
+        draft = self._directory / f"{number}{DRAFT}{uuid.uuid4().hex}"
         try:
+            self._check_room(num_bytes + SLACK_BYTES)
             with _checkpointer() as checkpointer:
-                checkpointer.save(self._path(number), args=ocp.args.Composite(**items))
+                checkpointer.save(draft, args=ocp.args.Composite(**items))
+            confirm()
+            draft.rename(self._path(number))
+            _sync(self._directory)
         except Exception as error:
-            self.clear_unfinished(number)
-            raise OSError(f"segment {number} could not be written: {error}") from error
+            self._clear(f"{number}{DRAFT}*")
+            if isinstance(error, (OSError, ValueError, RuntimeError)):
+                raise OSError(f"segment {number} could not be written: {error}") from error
+            raise
 
     def about(self, number: int) -> dict[str, Any]:
         """The JSON object of a segment.
@@ -101,12 +127,19 @@ class Segments:
             self._path(number).rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
-    def clear_unfinished(self, number: int | None = None) -> None:
-        """Remove what writes that failed, or all writes and deletions of a process that died, have left."""
-        every = (f"*{UNFINISHED}*", f"*{DELETED}")
-        for pattern in every if number is None else (f"{number}{UNFINISHED}*",):
-            for path in self._directory.glob(pattern):
-                shutil.rmtree(path, ignore_errors=True)
+    def clear_unfinished(self) -> None:
+        """Remove what writes and deletions of a process that died have left."""
+        for pattern in (f"*{DRAFT}*", f"*{DELETED}"):
+            self._clear(pattern)
+
+    def _clear(self, pattern: str) -> None:
+        for path in self._directory.glob(pattern):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _check_room(self, num_bytes: int) -> None:
+        """Fail here, in one piece, where the disk is full: Orbax fails in several threads, and goes on with others."""
+        with tempfile.TemporaryFile(dir=self._directory) as file:
+            os.posix_fallocate(file.fileno(), 0, num_bytes)
 
     def _path(self, number: int) -> Path:
         return self._directory / str(number)
@@ -181,6 +214,14 @@ def _unpacked(stored: Mapping[str, Array], index: Mapping[str, list[Any]]) -> di
         else:
             arrays[name] = stored[where]
     return arrays
+
+
+def _sync(directory: Path) -> None:
+    file = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _as_bytes(array: Array) -> Array:

@@ -7,12 +7,13 @@ beside the live state, into one segment that holds everything; every checkpoint 
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from checkpoints.changes import Changes, State, apply, flattened, unflattened
+from checkpoints.lease import LeaseLostError
 from checkpoints.manifest import Manifest, from_json, to_json
 from checkpoints.segments import CorruptSegmentError, Segments
 
@@ -41,12 +42,15 @@ class CheckpointStore:
 
     Args:
         directory: made where it is missing.
-        kept: checkpoints kept; older ones are deleted, but for segments that a kept one needs.
+        kept: checkpoints kept; older ones are deleted, but for segments that a kept one needs, and those of before an
+            erasure as soon as a newer one holds nothing of it.
+        confirm_ownership: raises where another process has taken over; asked right before anything appears or goes.
     """
 
-    def __init__(self, directory: Path, kept: int) -> None:
+    def __init__(self, directory: Path, kept: int, confirm_ownership: Callable[[], None] = lambda: None) -> None:
         self._segments = Segments(directory)
         self._kept = kept
+        self._confirm_ownership = confirm_ownership
         self._next_number = max(self._segments.numbers(), default=0) + 1
         self._chain: list[int] = []
         self._lock = threading.Lock()
@@ -70,12 +74,15 @@ class CheckpointStore:
 
         Raises:
             OSError: the disk refuses; the changes are not in any checkpoint, so the next `save` must bring them again.
+            LeaseLostError: another process has taken over; there is no checkpoint.
         """
         with self._saving:
             number, chain = self._take_number()
-            self._segments.write(number, flattened(parts), _about([*chain, number], manifest))
+            about = _about([*chain, number], manifest)
+            self._segments.write(number, flattened(parts), about, self._confirm_ownership)
             with self._lock:
                 self._chain = [*self._chain, number]
+        self._confirm_ownership()
         self._delete_old()
         return number
 
@@ -107,6 +114,36 @@ class CheckpointStore:
         """
         return from_json(self._segments.about(number)["manifest"])
 
+    def newest_incarnation(self) -> int:
+        """How many processes have owned this state, as far as its checkpoints know."""
+        incarnations = [0]
+        for number in self.numbers()[-self._kept :]:
+            with contextlib.suppress(CorruptSegmentError):
+                incarnations.append(self.manifest(number).incarnation)
+        return max(incarnations)
+
+    def verify(self, numbers: Sequence[int]) -> dict[int, str]:
+        """What is wrong with each of these checkpoints, every segment of their chains being read; empty if nothing."""
+        segments = {segment for number in numbers for segment in self._chain_if_readable(number)}
+        broken: dict[int, str] = {}
+        for segment in sorted(segments):
+            try:
+                self._segments.arrays(segment)
+            except CorruptSegmentError as error:
+                broken[segment] = str(error)
+        return {
+            number: "; ".join(broken[part] for part in self._chain_if_readable(number) if part in broken)
+            for number in numbers
+        }
+
+    def only_parts(self) -> set[int]:
+        """Segments that were checkpoints once, and are now only parts of newer ones: a merge took their place."""
+        numbers = self.numbers()
+        chains = {number: self._chain_if_readable(number) for number in numbers}
+        return {
+            n for n in numbers if not set(chains[n]) <= set(numbers) and any(n in chains[m] for m in numbers if m > n)
+        }
+
     def num_bytes(self, number: int) -> int:
         """Bytes that this checkpoint's own segment added."""
         return self._segments.num_bytes(number)
@@ -125,13 +162,17 @@ class CheckpointStore:
     def _try_merge(self) -> None:
         try:
             self.merge()
+        except LeaseLostError as error:
+            logger.info("checkpoints not merged: %s", error)
         except (OSError, CorruptSegmentError) as error:
             logger.warning("checkpoints not merged, trying again after the next one: %s", error)
 
     def _needs_merge(self) -> bool:
-        """Whether the chain has grown long, or longer than what it starts from."""
+        """Whether the chain has grown long, or longer than what it starts from, or starts before an erasure."""
         with self._lock:
             chain = list(self._chain)
+        if not chain or self._num_erasures(chain[0]) < self._num_erasures(chain[-1]):
+            return bool(chain)
         if len(chain) < 3:
             return False
         first, *rest = (self._segments.num_bytes(number) for number in chain)
@@ -147,7 +188,8 @@ class CheckpointStore:
             number, chain = self._take_number()
         restored = self._read(chain[-1])
         whole = {name: _Whole(values) for name, values in restored.state.items()}
-        self._segments.write(number, flattened([whole]), _about([number], restored.manifest))
+        about = _about([number], restored.manifest)
+        self._segments.write(number, flattened([whole]), about, self._confirm_ownership)
         with self._lock:
             self._chain = [number, *self._chain[len(chain) :]]
 
@@ -176,6 +218,13 @@ class CheckpointStore:
     def _chain_of(self, number: int) -> list[int]:
         return [int(n) for n in self._segments.about(number)["chain"]]
 
+    def _chain_if_readable(self, number: int) -> list[int]:
+        """Its own number alone where its chain cannot be read, so that reading it says why."""
+        try:
+            return self._chain_of(number)
+        except CorruptSegmentError:
+            return [number]
+
     def _read(self, number: int) -> Restored:
         state: State = {}
         for segment in self._chain_of(number):
@@ -185,13 +234,28 @@ class CheckpointStore:
     def _delete_old(self) -> None:
         numbers = self.numbers()
         needed = set(self._chain)
-        for number in numbers[-self._kept :]:
+        for number in self._without_erased(numbers)[-self._kept :]:
             with contextlib.suppress(CorruptSegmentError):
                 needed.update(self._chain_of(number))
             needed.add(number)
         for number in numbers:
             if number not in needed:
                 self._segments.delete(number)
+
+    def _without_erased(self, numbers: list[int]) -> list[int]:
+        """Those that hold nothing of users erased up to the newest one, and those newer than all of these."""
+        num_erasures = self._num_erasures(numbers[-1])
+        clean = [number for number in numbers if self._num_erasures_of_oldest_part(number) >= num_erasures]
+        return [number for number in numbers if number in clean or number > max(clean, default=0)]
+
+    def _num_erasures_of_oldest_part(self, number: int) -> int:
+        try:
+            return min(map(self._num_erasures, self._chain_of(number)))
+        except CorruptSegmentError:
+            return -1
+
+    def _num_erasures(self, number: int) -> int:
+        return self.manifest(number).num_erasures
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ class InterestApp(faust.App):
     async def _begin(self, engine: Engine, lease: DirectoryLease) -> None:
         """Go on where the last owner's checkpoint ends."""
         settings = self._settings
-        store = CheckpointStore(settings.checkpoint_dir, settings.checkpoints_kept)
+        store = CheckpointStore(settings.checkpoint_dir, settings.checkpoints_kept, lease.renew)
         store.clear_unfinished()
         await self._model_thread.run(self._restore, engine, store)
         self.positions.start_at(await self._starting_offsets(engine))
@@ -167,7 +167,10 @@ class InterestApp(faust.App):
         directory, lease_s = self._settings.checkpoint_dir, self._settings.session_timeout_s
         try:
             after = watch.vacant_after(clock_s())
-            return None if after is None else DirectoryLease(directory, after, lease_s, on_lost=end_taken_over)
+            if after is None:
+                return None
+            known = CheckpointStore(directory, self._settings.checkpoints_kept).newest_incarnation()
+            return DirectoryLease(directory, max(after, known), lease_s, on_lost=end_taken_over)
         except DirectoryInUseError:
             return None
         except OSError as error:

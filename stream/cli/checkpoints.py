@@ -60,6 +60,30 @@ def show(settings: Settings, *, as_json: bool, which: str) -> None:
     click.echo(msgspec.json.encode(about) if as_json else msgspec.json.format(msgspec.json.encode(about), indent=2))
 
 
+@checkpoints.command("verify")
+@with_settings("checkpoint_dir", every=True)
+@as_json
+@click.argument("which", default="all")
+def verify(settings: Settings, *, as_json: bool, which: str) -> None:
+    """Read checkpoints back, check all checksums and print their ledgers; exit 1 if anything is damaged.
+
+    WHICH is a number, `latest` or `all`. A worker may be running.
+
+    \b
+    Example:
+      interest-stream checkpoints verify latest --json
+    """
+    store = _store(settings)
+    numbers = sorted(set(store.numbers()) - store.only_parts()) if which == "all" else [_number(store, which)]
+    wrong = store.verify(numbers)
+    for number in numbers:
+        result: dict[str, Any] = {"checkpoint": number, "intact": not wrong[number]}
+        result |= {"wrong": wrong[number]} if wrong[number] else {"ledger": store.manifest(number).ledger}
+        click.echo(msgspec.json.encode(result) if as_json else _verdict(result))
+    if any(wrong.values()):
+        raise click.exceptions.Exit(1)
+
+
 @checkpoints.command("rollback")
 @with_settings("checkpoint_dir", "session_timeout_s", every=True)
 @as_json
@@ -121,3 +145,13 @@ def _line(about: dict[str, Any]) -> str:
     events = sum(entry["admitted"] for entry in about["ledger"].values())
     size = f"{events:,} events  +{about['bytes']:,} bytes"
     return f"{about['checkpoint']:>6}  {saved_at}  step {about['model_step']:,}  {size}"
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    if not result["intact"]:
+        return f"{result['checkpoint']:>6}  damaged: {result['wrong']}"
+    topics = (
+        f"{topic}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items() if name != "hash_sum")
+        for topic, counts in sorted(result["ledger"].items())
+    )
+    return "\n        ".join((f"{result['checkpoint']:>6}  intact", *topics))

@@ -12,6 +12,7 @@ import msgspec
 
 from stream.cli.options import as_json, with_settings
 from stream.logs import set_up
+from stream.memory import keep_few_arenas
 from stream.settings import Settings
 from stream.status import WorkerStatus
 
@@ -30,6 +31,7 @@ def worker(settings: Settings, as_json: bool) -> None:
     Every setting is a flag (--window-size 20); `interest-stream settings` lists them.
     """
     set_up(settings)
+    keep_few_arenas()
     import faust  # noqa: PLC0415  (with jax two seconds of imports, which `--help` need not wait for)
 
     from stream.app import build_app  # noqa: PLC0415

@@ -58,6 +58,7 @@ class Engine:
         self._item_vectors: ItemVectorFeed | None = None
         self._compilations_at_start = 0
         self._taken_ahead: list[StateChanges] = []
+        self._incarnation = 0
         self.num_learned = 0
         self.num_replayed = 0
         self.last_loss: float | None = None
@@ -75,6 +76,7 @@ class Engine:
         self.updater.restore(part_of(state, "updater"))
         self.updater.ledger = {topic: TopicLedger(**entry) for topic, entry in manifest.ledger.items()}
         self.updater.next_offsets = next_offsets(manifest)
+        self.updater.num_erasures = manifest.num_erasures
 
     def compile(self) -> None:
         """Compile every shape; needs no state, changes none."""
@@ -87,6 +89,7 @@ class Engine:
         Args:
             incarnation: how many processes have owned this state, this one included; update versions start from it.
         """
+        self._incarnation = incarnation
         self.updater.version = incarnation * VERSIONS_PER_INCARNATION
         self._item_vectors = ItemVectorFeed(
             self.learner,
@@ -159,6 +162,8 @@ class Engine:
             next_offsets=offsets,
             ledger={topic: entry.counts() for topic, entry in self.updater.ledger.items()},
             fingerprint=fingerprint(self._settings),
+            incarnation=self._incarnation,
+            num_erasures=self.updater.num_erasures,
         )
 
     def status(self, state: WorkerState, *, queued: int, updates: int) -> WorkerStatus:

@@ -19,6 +19,7 @@ from stream.flow.intake import Chunk, Intake
 from stream.flow.latency import RecentLatency
 from stream.flow.model_thread import ModelThread
 from stream.flow.refusals import RefusalLimit, RefusalLog
+from stream.memory import give_back
 from stream.metrics import Meters
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
@@ -240,6 +241,7 @@ class Flow:
         if self._committer is not None:
             await self._committer.commit_exactly(next_offsets(manifest))
         self._store.merge_when_due()
+        await asyncio.to_thread(give_back)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

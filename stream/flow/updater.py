@@ -108,6 +108,7 @@ class Updater:
         self._interests = InterestState(learner.config.dim)
         self._erasures = Erasures(policy.max_erasures)
         self.onlooker = Onlooker(self._users, self._windows, self._interests, learner)
+        self.num_erasures = 0
         self.ledger: dict[str, TopicLedger] = {}
         self.next_offsets: dict[TP, int] = {}
 
@@ -176,6 +177,7 @@ class Updater:
         """Let users go, with everything that is theirs; a tombstone each, for those too that had nothing."""
         for chunk in chunks:
             for erasure in chunk.erasures:
+                self.num_erasures += 1
                 self._erasures.put(erasure.user_id, erasure.erased_at_ms)
                 if slot := self._users.remove(erasure.user_id):
                     for rows in self._user_rows.values():

@@ -15,6 +15,7 @@ MAY_IMPORT = {  # a package may import itself, and these
     "stream.errors": set(),
     "stream.status": set(),
     "stream.endings": set(),
+    "stream.memory": set(),
     "stream.metrics": set(),
     "stream.settings": {"models", "stream.errors"},
     "stream.logs": {"stream.settings"},
@@ -23,7 +24,7 @@ MAY_IMPORT = {  # a package may import itself, and these
     "stream.broker": {"stream.errors", "stream.records", "stream.settings"},
     "stream.foreign": {"models", "stream.errors", "stream.event_logs", "stream.records", "stream.broker"},
     "stream.flow": {"models", "checkpoints", "stream.errors", "stream.metrics", "stream.status", "stream.settings"}
-    | {"stream.records", "stream.users", "stream.broker"},
+    | {"stream.memory", "stream.records", "stream.users", "stream.broker"},
     "stream.web": {"models", "stream.errors", "stream.metrics", "stream.status", "stream.settings", "stream.flow"}
     | {"stream.records"},
     "stream.evaluation": {"models", "stream.errors", "stream.event_logs", "stream.records", "stream.settings"}

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from checkpoints.lease import LeaseLostError
 from checkpoints.manifest import MANIFEST_VERSION, Manifest, from_json, to_json
 from checkpoints.segments import CorruptSegmentError
 from checkpoints.store import LONGEST_CHAIN, CheckpointStore
+from tests.support.full_disk import small_disk
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,10 @@ WHOLE = {
 }
 
 
-def a_manifest(model_step: int = 3) -> Manifest:
+def a_manifest(model_step: int = 3, num_erasures: int = 0, incarnation: int = 0) -> Manifest:
     ledger = {"clicks": {"records": 5, "hash_sum": 2**64 - 1}}
-    return Manifest(MANIFEST_VERSION, 1, model_step, {"clicks": {0: 5, 11: 2}}, ledger, {"dim": 64, "topics": ["a"]})
+    offsets, fingerprint = {"clicks": {0: 5, 11: 2}}, {"dim": 64, "topics": ["a"]}
+    return Manifest(MANIFEST_VERSION, 1, model_step, offsets, ledger, fingerprint, incarnation, num_erasures)
 
 
 def row(index: int, value: int, length: int = 4) -> dict[str, AChange]:
@@ -170,6 +173,80 @@ def test_only_checkpoints_kept_and_what_they_need_remain(store):
     assert store.latest() == numbers[-1]
 
 
+def test_checkpoints_of_before_an_erasure_go_as_soon_as_a_newer_one_holds_everything(store, tmp_path):
+    before = [store.save([row(0, 1)], a_manifest()), store.save([row(1, 2)], a_manifest())]
+    store.save([row(0, 0)], a_manifest(num_erasures=1))
+
+    store.merge_when_due()
+    store.wait_for_merge()
+    store.save([row(2, 3)], a_manifest(num_erasures=1))
+
+    assert not set(before) & set(store.numbers())
+    assert rows_of(reopened(tmp_path)) == [0, 2, 3, 0]
+
+
+def test_checkpoints_of_before_an_erasure_stay_until_a_newer_one_holds_everything(store):
+    before = store.save([row(0, 1)], a_manifest())
+    store.save([row(0, 0)], a_manifest(num_erasures=1))
+
+    assert before in store.numbers()
+    assert rows_of(store) == [0, 0, 0, 0]
+
+
+def test_what_only_a_merge_took_the_place_of_is_no_checkpoint_of_its_own(store):
+    store.save([row(0, 1)], a_manifest())
+    store.merge()
+    newest = [store.save([row(1, i)], a_manifest()) for i in range(3)][-1]
+
+    assert store.only_parts() == set()
+    assert set(store.verify(store.numbers()).values()) == {""}
+    assert store.verify([newest]) == {newest: ""}
+
+
+def test_a_process_that_was_replaced_while_it_wrote_publishes_nothing(tmp_path):
+    lost = threading.Event()
+
+    def confirm() -> None:
+        if lost.is_set():
+            raise LeaseLostError
+
+    store = CheckpointStore(tmp_path, 2, confirm)
+    number = store.save([row(0, 1)], a_manifest())
+    lost.set()
+
+    with pytest.raises(LeaseLostError):
+        store.save([row(1, 2)], a_manifest())
+    with pytest.raises(LeaseLostError):
+        store.merge()
+    assert [path.name for path in tmp_path.iterdir()] == [str(number)]
+
+
+def test_a_process_that_slept_right_before_it_publishes_finds_nothing_to_publish(tmp_path):
+    successor = CheckpointStore(tmp_path, kept=2)
+    store = CheckpointStore(tmp_path, 2, successor.clear_unfinished)
+
+    with pytest.raises(OSError, match="could not be written"):
+        store.save([row(1, 2)], a_manifest())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_newest_incarnation_is_known_from_the_checkpoints(store):
+    store.save([row(0, 1)], a_manifest(incarnation=7))
+
+    assert store.newest_incarnation() == 7
+
+
+def test_a_full_disk_is_one_error_that_leaves_nothing(tmp_path, caplog, capfd):
+    with small_disk(tmp_path / "disk") as disk:
+        store = CheckpointStore(disk.directory / "checkpoints", kept=2)
+        store.save([row(0, 1)], a_manifest())
+        with disk.full(), pytest.raises(OSError, match="segment 2 could not be written"):
+            store.save([{"big": AChange(np.random.default_rng(0).random(1_000_000))}], a_manifest())
+        assert [path.name for path in (disk.directory / "checkpoints").iterdir()] == ["1"]
+        assert store.save([row(1, 2)], a_manifest()) == 3
+    assert caplog.text == capfd.readouterr().err == ""
+
+
 def test_an_empty_directory_has_no_checkpoint(store):
     assert store.latest() is None
     assert store.restore() is None
@@ -205,7 +282,7 @@ def test_rollback_makes_an_older_checkpoint_the_newest(store):
 
 
 def test_what_a_process_that_died_left_is_cleared_by_the_next_owner(store, tmp_path):
-    (tmp_path / "7.orbax-checkpoint-tmp").mkdir()
+    (tmp_path / "7.draft-0").mkdir()
     (tmp_path / "3.deleted").mkdir()
 
     store.clear_unfinished()

@@ -1,5 +1,6 @@
 """`interest-stream checkpoints` on a directory that no worker uses, and on one that a worker does."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -67,3 +68,34 @@ def test_a_checkpoint_that_is_not_there_is_one_sentence(directory, arguments):
 
     assert result.exit_code == 2
     assert "there are 1, 2, 3" in result.output
+
+
+def test_verify_prints_the_ledger_of_each_that_is_intact(directory):
+    result = call(directory, "verify", "--json")
+    lines = [msgspec.json.decode(line) for line in result.output.splitlines()]
+
+    assert result.exit_code == 0
+    assert [(line["checkpoint"], line["ledger"]["clicks"]["records"]) for line in lines] == [(1, 10), (2, 20), (3, 30)]
+
+
+def test_verify_fails_where_a_part_is_damaged_and_says_for_which_checkpoints(directory):
+    largest = max((directory / "2" / "arrays").rglob("*"), key=lambda path: path.is_file() and path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+
+    result = call(directory, "verify", "--json")
+    lines = [msgspec.json.decode(line) for line in result.output.splitlines()]
+
+    assert result.exit_code == 1
+    assert [line["intact"] for line in lines] == [True, False, False]
+    assert "2" in lines[2]["wrong"]
+
+
+def test_verify_fails_where_a_part_is_missing(directory):
+    shutil.rmtree(directory / "2")
+
+    result = call(directory, "verify")
+
+    assert result.exit_code == 1
+    assert "3  damaged" in result.output
