@@ -86,6 +86,7 @@ class Segments:
             confirm()
             draft.rename(self._path(number))
             _sync(self._directory)
+            self._heads[number] = {"about": dict(about), "num_bytes": num_bytes}
         except Exception as error:
             self._clear(f"{number}{DRAFT}*")
             if isinstance(error, (OSError, ValueError, RuntimeError)):
