@@ -192,13 +192,22 @@ class OnlineLearner:
     def _score(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Rank a sample of the examples that have a window and an admitted target."""
         rng = self._rng(_SCORE, self._num_batches)
-        is_sampled = rng.random(self.config.batch_size)[: len(examples)] < self.config.score_sample_ratio
+        is_sampled = self._sampled(rng)[: len(examples)]
         is_sampled &= self.ranker.is_predictable(examples)
         is_seen = self._memory.is_seen[examples.targets]
         scored = np.flatnonzero(is_sampled & is_seen).astype(np.int32)
         ranks = self.ranker.rank(examples.take(scored))
         self.prequential.add(ranks, int((is_sampled & ~is_seen).sum()))
         return scored, ranks
+
+    def _sampled(self, rng: np.random.Generator) -> np.ndarray:
+        """`[batch]` bool, true as often as `score_sample_ratio` says: many of some batches rather than few of each.
+
+        A call ranks `FEW` examples at the cost of one.
+        """
+        share = min(1.0, max(self.config.score_sample_ratio, FEW / self.config.batch_size))
+        is_of_batch = rng.random() * share < self.config.score_sample_ratio
+        return (rng.random(self.config.batch_size) < share) & is_of_batch
 
     def _start_items(self, items: np.ndarray, targets: np.ndarray) -> None:
         """A new item starts in its context: the window it first follows, or the item that follows it."""

@@ -231,3 +231,12 @@ def test_scoring_more_or_less_does_not_change_what_is_learned(ratio):
         each.add(some_examples(each, 40))
         learn_all(each)
     assert all("prequential" in name for name in differences(one, two))
+
+
+def test_as_many_are_ranked_as_asked_for_though_few_batches_are():
+    learner = a_learner(score_sample_ratio=0.05, batch_size=256)
+
+    sampled = np.stack([learner._sampled(np.random.default_rng(i)) for i in range(1_000)])
+
+    assert sampled.mean() == pytest.approx(0.05, rel=0.1)
+    assert sampled.any(axis=1).mean() == pytest.approx(0.05 * 256 / 32, rel=0.1)
