@@ -12,7 +12,7 @@ from models.evaluation import RANKERS
 from stream.flow.engine import Engine
 from stream.flow.ledger import TopicLedger
 from stream.status import WorkerStatus
-from stream.web.history import History, Quality, Sample, TopicFlow
+from stream.web.history import Alarm, History, Quality, Sample, TopicFlow
 from stream.web.interest_map import ItemsInSight, items_in_sight, moves, place_items, users_in_sight
 from stream.web.projection import Projection
 from stream.web.view import NotReadyError, WorkerView
@@ -39,6 +39,7 @@ class LiveFeed:
         self.history = History()
         self.projection: Projection | None = None
         self._watchers: set[asyncio.Queue[bytes]] = set()
+        self._alarms: list[Alarm] = []
         self._panel: list[str] = []
         self._items: ItemsInSight | None = None
         self._items_event = b""
@@ -49,12 +50,20 @@ class LiveFeed:
         """Sample for ever."""
         while True:
             began_s = time.monotonic()
-            sample = self._sample()
-            self.history.add(sample)
-            self._tell(server_sent("sample", sample))
+            self.sample()
             if self._watchers:
                 await self._look()
             await asyncio.sleep(max(0.1, SAMPLE_EVERY_S - (time.monotonic() - began_s)))
+
+    def sample(self) -> None:
+        """Note where the worker stands, and tell it."""
+        sample = self._take()
+        self.history.add(sample)
+        self._tell(server_sent("sample", sample))
+
+    def mark(self, alarm: Alarm) -> None:
+        """Let the next sample carry a mark on the axis of time."""
+        self._alarms.append(alarm)
 
     @contextmanager
     def watch(self) -> Iterator[asyncio.Queue[bytes]]:
@@ -74,13 +83,14 @@ class LiveFeed:
                 events.get_nowait()
             events.put_nowait(event)
 
-    def _sample(self) -> Sample:
+    def _take(self) -> Sample:
         status, engine, now_s = self._view.status(), self._view.engine, time.time()
+        alarms, self._alarms = self._alarms, []
         if engine is None:
-            return Sample(int(now_s * 1000), status.state)
+            return Sample(int(now_s * 1000), status.state, alarms=alarms)
         sample = sample_of(status, engine, self._flows(engine, time.monotonic()), int(now_s * 1000))
         age_s, learning_rate = self._view.condition().checkpoint_age_s, self._view.settings.learning_rate
-        return msgspec.structs.replace(sample, checkpoint_age_s=age_s, learning_rate=learning_rate)
+        return msgspec.structs.replace(sample, checkpoint_age_s=age_s, learning_rate=learning_rate, alarms=alarms)
 
     def _flows(self, engine: Engine, now_s: float) -> dict[str, TopicFlow]:
         topics = self._view.settings.input_topics
