@@ -16,6 +16,7 @@ from models.gate import Gate, GateBatch, GateLearner, GateState
 from models.memory import Components
 from models.network import InterestNetwork
 from models.ranking import RankBatch, catalogue_sizes, rank, top
+from models.recommend import NEAREST, Answer, Query, ask
 from models.saving import Array, Column, RowTracker, Saved, State
 from models.step import NetworkLearner, NetworkState, item_vectors, replace_rows, start_items
 from models.structure import Params, Structure
@@ -59,6 +60,7 @@ class Device(Saved):
         self._gather = self._jit(gather)
         self._rank = self._jit(self._traced_rank)
         self._top = self._jit(self._traced_top)
+        self._ask = self._jit(self._traced_ask)
 
     def _jit(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         def counted(*args: Any) -> Any:
@@ -83,6 +85,11 @@ class Device(Saved):
         self, params: Params, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
     ) -> jax.Array:
         return top(self._gate.build(params), vectors, context, scaled, batch)
+
+    def _traced_ask(
+        self, params: Params, vectors: jax.Array, context: jax.Array, scaled: jax.Array, query: Query
+    ) -> Answer:
+        return ask(self._gate.build(params), vectors, context, scaled, query)
 
     def _initial_vectors(self) -> np.ndarray:
         rng = np.random.default_rng([self._config.seed, 0])
@@ -139,6 +146,12 @@ class Device(Saved):
         context, _, scaled = self._read_windows(windows, FEW)
         return np.asarray(self._top(self._gate_state.params, self._state.table.vectors, context, scaled, batch))
 
+    def recommend(self, windows: WindowBatch, query: Query) -> Answer:
+        """See `recommend.ask`, for up to `FEW` windows; `query` is padded to 1 or `FEW` rows."""
+        context, _, scaled = self._read_windows(windows, FEW)
+        answer = self._ask(self._gate_state.params, self._state.table.vectors, context, scaled, query)
+        return Answer(*(np.asarray(array)[: len(windows)] for array in answer))
+
     def start_items(self, targets: np.ndarray, windows: np.ndarray, lasts: np.ndarray, followers: np.ndarray) -> None:
         """See `step.start_items`; shorter arrays are padded."""
         self._mark(targets)
@@ -180,6 +193,8 @@ class Device(Saved):
                 self._read_windows(WindowBatch.empty(size, window), size, queries)
         for size in catalogue_sizes(self._num_item_rows):
             self.rank(WindowBatch.empty(FEW, window), self._empty_ranking(size))
+            for batch in (1, FEW):
+                self.recommend(WindowBatch.empty(batch, window), self._empty_query(batch, size))
 
     def _compile_learning(self) -> None:
         size, window = self._config.batch_size, self._config.encoder_window
@@ -199,6 +214,11 @@ class Device(Saved):
         is_seen, popularity = np.zeros(size, bool), np.zeros(size, np.float32)
         ids, targets = shares.astype(np.int32), np.zeros(FEW, np.int32)
         return RankBatch(targets, ids, shares, floats, floats > 0, is_seen, popularity)
+
+    def _empty_query(self, batch: int, size: int) -> Query:
+        floats = np.zeros((batch, self._components.count), np.float32)
+        count = self._components.num_candidates(self._config.memory_slots) + NEAREST
+        return Query(np.zeros((batch, count), np.int32), floats, floats > 0, np.zeros(size, bool))
 
     def _empty_gate(self) -> GateBatch:
         floats, slots = np.zeros((FEW, self._components.count), np.float32), np.zeros(FEW, np.int32)

@@ -17,6 +17,8 @@ from models.gate import GateBatch
 from models.memory import CountingMemory, Recollection
 from models.queries import QueryVocabulary
 from models.ranker import Ranker
+from models.recommend import Recommendations, RecommendPolicy
+from models.recommender import Recommender
 from models.sampling import join_known, sample_items
 from models.saving import Array, Saved, State, joined, part_of, state_of
 from models.vocabulary import ItemVocabulary, Resolved
@@ -83,6 +85,7 @@ class OnlineLearner:
         self._builder = BatchBuilder(config, self.queries.tokens, num_rows)
         self._device = Device(config, self._builder, num_rows)
         self.ranker = Ranker(self.items, self._memory, self._device)
+        self._recommender = Recommender(self._device, self._memory, self.items)
         self._is_fresh = np.ones(num_rows, bool)
         self._is_touched = np.zeros(num_rows, bool)
         self._touched: list[np.ndarray] = []
@@ -149,6 +152,16 @@ class OnlineLearner:
         best = np.argsort(-share, kind="stable")[:num_items]
         best = best[share[best] > 0]
         return PopularItems((best + self.items.first).astype(np.int32), share[best])
+
+    def recommend(self, windows: WindowBatch, left_out: np.ndarray, policy: RecommendPolicy) -> Recommendations:
+        """The items that the whole model expects most after windows; changes nothing.
+
+        Args:
+            windows: users' windows after their newest event; an empty one gets what is popular.
+            left_out: `[windows, n]` int32 item slots that are not wanted, 0 for none.
+            policy: how many, and how diverse.
+        """
+        return self._recommender.recommend(windows.newest(self.config.encoder_window), left_out, policy)
 
     def take_touched_items(self) -> np.ndarray:
         """Item slots whose vectors changed since the last call: `[items]` int32, ascending."""

@@ -92,6 +92,15 @@ class Settings(BaseSettings):
     update_min_distance: Annotated[float, Field(ge=0, le=2)] = Field(
         0.0, description="Cosine distance an interest must have moved since it was last emitted."
     )
+    top_items: Annotated[int, Field(ge=0, le=100)] = Field(
+        0, description="Recommended items in every update, with how probable each is as the next one; 0 for none."
+    )
+    top_items_leave_out: Literal["nothing", "bought", "seen"] = Field(
+        "bought", description="Which items of the user's window are not recommended."
+    )
+    top_items_diversity: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="How unlike each other recommended items are: 0 the likeliest ones, 1 the least alike."
+    )
     long_term_ms: PositiveInt = Field(
         7 * 86_400_000, description="Time constant of the long-term interest's low-pass filter, event time."
     )

@@ -42,9 +42,11 @@ def current_interest(engine: Engine, user_id: str) -> Current | None:
 
 
 def recommended_items(engine: Engine, user_id: str, k: int) -> list[ScoredItem] | None:
-    """The `k` items nearest to the user's interest, the nearest first; None for a user without events."""
-    current = current_interest(engine, user_id)
-    return None if current is None else engine.nearest_items(current.interest, k)
+    """The `k` items that the whole model expects most of the user next, and how probable each is; None for a stranger.
+
+    What is left out, and how diverse they are, is a setting.
+    """
+    return engine.recommend(user_id, k)
 
 
 def similar_items(engine: Engine, item_id: str, k: int) -> list[ScoredItem] | None:

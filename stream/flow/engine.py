@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from faust.types import TP
@@ -16,6 +17,7 @@ from stream.flow.intake import Chunk
 from stream.flow.item_vectors import ItemVectorFeed
 from stream.flow.ledger import TopicLedger
 from stream.flow.record_encoder import RecordEncoder
+from stream.flow.top_items import TopItems, TopItemsPolicy
 from stream.flow.updater import Outcome, Updater, UpdaterPolicy
 from stream.records.updates import EncodedRecord
 from stream.settings import Settings
@@ -106,6 +108,10 @@ class Engine:
         """One micro-batch."""
         self._take_ahead()
         return self.updater.process(chunks)
+
+    def recommend(self, user_id: str, count: int) -> TopItems | None:
+        """What a user is likely to want next; None for one that is not known. From elsewhere: `ModelThread.run`."""
+        return self.updater.recommend(user_id, replace(top_items_policy(self._settings), count=count))
 
     def learn_batch(self) -> None:
         """Learn the oldest pending examples."""
@@ -226,7 +232,13 @@ def updater_policy(settings: Settings) -> UpdaterPolicy:
         admission=admission_policy(settings),
         emission=EmissionPolicy(settings.long_term_ms, settings.update_min_distance),
         is_learning=settings.learning,
+        top_items=top_items_policy(settings),
     )
+
+
+def top_items_policy(settings: Settings) -> TopItemsPolicy:
+    """What recommendations are like unless a caller wants them otherwise."""
+    return TopItemsPolicy(settings.top_items, settings.top_items_leave_out, settings.top_items_diversity)
 
 
 def admission_policy(settings: Settings) -> AdmissionPolicy:

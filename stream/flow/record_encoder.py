@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from models.saving import Array
+from stream.flow.top_items import TopItems
 from stream.records.updates import (
     SCHEMA_VERSION,
     EncodedRecord,
@@ -33,8 +34,10 @@ class RecordEncoder:
         model_step: int,
         interests: Interests,
         num_events: Array,
+        top_items: Sequence[TopItems] | None = None,
     ) -> list[EncodedRecord]:
         """A record for each of `[n]` users, in order; all of them have the same `version` and `model_step`."""
+        lists = [None] * len(user_ids) if top_items is None else top_items
         short_term, long_term = self._lists(interests.short_term), self._lists(interests.long_term)
         columns = zip(
             user_ids,
@@ -43,11 +46,14 @@ class RecordEncoder:
             long_term,
             interests.drift.tolist(),
             num_events.tolist(),
+            lists,
             strict=True,
         )
         updates = [
-            InterestUpdate(SCHEMA_VERSION, user_id, version, time_ms, model_step, short, long, round(drift, 6), count)
-            for user_id, time_ms, short, long, drift, count in columns
+            InterestUpdate(
+                SCHEMA_VERSION, user_id, version, time_ms, model_step, short, long, round(drift, 6), count, top
+            )
+            for user_id, time_ms, short, long, drift, count, top in columns
         ]
         if not self._is_binary:
             return [encode_update(update) for update in updates]

@@ -21,6 +21,7 @@ from stream.flow.intake import Chunk
 from stream.flow.ledger import TopicLedger, hash_sum
 from stream.flow.onlooker import Onlooker
 from stream.flow.record_encoder import RecordEncoder
+from stream.flow.top_items import NO_TOP_ITEMS, TopItems, TopItemsPolicy, top_items
 from stream.records.erasures import ERASURES
 from stream.records.updates import EncodedRecord
 from stream.users.admission import AdmissionPolicy, AdmissionState, Verdict
@@ -42,6 +43,7 @@ class UpdaterPolicy:
     admission: AdmissionPolicy
     emission: EmissionPolicy
     is_learning: bool = True
+    top_items: TopItemsPolicy = NO_TOP_ITEMS
 
 
 @dataclass
@@ -147,6 +149,11 @@ class Updater:
         vectors = self.learner.encode(self._windows.newest(users, self._policy.encoder_window))
         return self._interests.look(users, vectors), int(self._windows.newest_ms(users)[0]), num_events
 
+    def recommend(self, user_id: str, policy: TopItemsPolicy) -> TopItems | None:
+        """What the user is likely to want next, best first; None for one that is not known."""
+        user = self._users.get(user_id)
+        return self._top_items(np.array([user]), policy)[0] if user else None
+
     def parts(self) -> dict[str, Saved]:
         """What it is saved as; the ledger and the next offsets are in the manifest."""
         return {"users": self._users, "erasures": self._erasures, **self._user_rows}
@@ -165,6 +172,9 @@ class Updater:
     @property
     def _user_rows(self) -> dict[str, UserRows]:
         return {"windows": self._windows.rows, "admission": self._admission.rows, "interests": self._interests.rows}
+
+    def _top_items(self, users: Array, policy: TopItemsPolicy) -> list[TopItems]:
+        return top_items(self.learner, self._windows.newest(users, self._policy.window_size), policy)
 
     def _subject(self, slot: int) -> str | None:
         """The item id or normalised query in a slot; None for what has no slot of its own (any more)."""
@@ -274,6 +284,7 @@ class Updater:
             model_step=self.learner.model_step,
             interests=interests.take(emit),
             num_events=self._windows.num_events(changed[emit]),
+            top_items=self._top_items(changed[emit], self._policy.top_items) if self._policy.top_items.count else None,
         )
         for partition, record in zip(events.partitions[last[emit]].tolist(), records, strict=True):
             outcome.updates[partition].append(record)

@@ -17,11 +17,13 @@ NUM_ITEMS, ASKED = 100_000, 500
 
 
 def an_engine() -> Engine:
-    """All items clicked once, by a thousand users, and published."""
+    """All items clicked once, by a thousand users, learned and published."""
     engine = Engine(Settings.load(max_items=NUM_ITEMS))
     for start in range(0, NUM_ITEMS, 1_000):
         clicks = [a_click(f"u{n % 1_000}", f"i{n}", NOW_MS - NUM_ITEMS + n) for n in range(start, start + 1_000)]
         engine.process([a_chunk(clicks)])
+        while engine.learner.num_pending:
+            engine.learn_batch()
     engine.begin(1)
     while engine.moved_item_vectors():
         pass

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from models.features import Examples
+from models.learner import OnlineLearner
+from models.recommend import Pool, RecommendPolicy, diversify, pool
+from tests.unit.models.builders import a_learner, learn_all, some_examples, windows_of
+
+NOTHING = np.zeros((1, 1), np.int32)
+
+
+@pytest.fixture(scope="module")
+def learner() -> OnlineLearner:
+    """One that has learned a little."""
+    learner = a_learner()
+    learner.add(some_examples(learner, 60))
+    learn_all(learner)
+    return learner
+
+
+def test_recommended_items_stand_where_the_mixture_ranks_them(learner):
+    windows = some_examples(learner, 5, seed=3).windows
+
+    slots, scores = learner.recommend(windows, np.zeros((5, 1), np.int32), RecommendPolicy(count=20))
+
+    for place in range(20):
+        examples = Examples(windows, slots[:, place], np.zeros(5, np.int8))
+        ties_count_against_it = (scores >= scores[:, [place]]).sum(1) - 1
+        assert learner.ranker.rank(examples)[:, 0].tolist() == ties_count_against_it.tolist()
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_scores_of_the_whole_catalogue_are_one_distribution(learner):
+    _, scores = learner.recommend(windows_of([4, 5]), NOTHING, RecommendPolicy(count=20))
+
+    assert scores.sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_what_is_left_out_is_not_recommended_and_the_rest_moves_up(learner):
+    (all_slots,), _ = learner.recommend(windows_of([4, 5]), NOTHING, RecommendPolicy(count=5))
+
+    (slots,), _ = learner.recommend(windows_of([4, 5]), all_slots[None, [0, 2]], RecommendPolicy(count=3))
+
+    assert slots.tolist() == all_slots[[1, 3, 4]].tolist()
+
+
+def test_an_empty_window_and_a_short_catalogue_give_what_there_is(learner):
+    (slots,), _ = learner.recommend(windows_of([]), NOTHING, RecommendPolicy(count=30))
+
+    assert np.count_nonzero(slots) == 20
+    assert len(set(slots.tolist())) == 21
+
+
+def test_more_windows_than_go_at_once_are_as_one_after_the_other(learner):
+    windows = some_examples(learner, 40, seed=5).windows
+    wanted = RecommendPolicy(count=3, diversity=0.4)
+
+    together = learner.recommend(windows, np.zeros((40, 1), np.int32), wanted).slots
+
+    alone = [learner.recommend(windows.take(slice(row, row + 1)), NOTHING, wanted).slots[0] for row in (0, 31, 32, 39)]
+    assert np.array_equal(together[[0, 31, 32, 39]], alone)
+
+
+def test_recommending_changes_no_state_and_compiles_nothing(learner):
+    learner.compile()
+    compilations, before = learner.compilations, learner.state()
+
+    learner.recommend(some_examples(learner, 2).windows, np.zeros((2, 1), np.int32), RecommendPolicy(3, 0.5))
+
+    assert learner.compilations == compilations
+    assert all(np.array_equal(before[name], value) for name, value in learner.state().items() if "device" in name)
+
+
+def test_candidates_put_forward_twice_are_one_with_both_parts():
+    ids, by_others = np.array([7, 0, 7, 9]), np.array([0.25, 9.0, 0.25, 0.0])
+
+    slots, scores = pool(ids, np.array([0.5, 0.0, 0.5, 0.125]), by_others, left_out=np.array([0]))
+
+    assert dict(zip(slots.tolist(), scores.tolist(), strict=True)) == {7: 1.0, 9: 0.125}
+
+
+@pytest.mark.parametrize(("diversity", "chosen"), [(0.0, [1, 2]), (0.5, [1, 3])])
+def test_diversity_prefers_an_item_unlike_the_chosen_one(diversity, chosen):
+    candidates = Pool(np.array([1, 2, 3]), np.array([1.0, 0.9, 0.5], np.float32))
+    vectors = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
+
+    assert diversify(candidates, vectors, RecommendPolicy(2, diversity)).slots.tolist() == chosen
