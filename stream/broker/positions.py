@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from faust.types import TP
 
+RUNS_A_SEEK = 8  # behind a hole: more runs than lie between fetch and agent say that the seek itself got lost
+
 
 @dataclass
 class _Partition:
@@ -12,8 +14,8 @@ class _Partition:
     """Next offset to be queued."""
     taken: int
     """Next offset to be taken by the updater; what lies between the two waits in the queue."""
-    hole_before: int | None = None
-    """First offset of a run that came where `expected` should have; if it comes again, the log itself has the hole."""
+    num_dropped: int = 0
+    """Runs that came after a hole, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class SeekTo:
 class Positions:
     """The offsets of all partitions that this process has read.
 
-    A run of records must begin where the last one ended. Records can get lost between fetch and agent when a rebalance
-    cuts in, so a run that begins later is fetched again once from the expected offset; if the same offset comes first
-    again, the log has an honest hole there (compaction, transaction markers) and is believed.
+    A run of records must continue where the last one ended. Records can get lost between fetch and agent when a
+    rebalance cuts in, and then they are fetched again. A log may have holes of its own (compaction, transaction
+    markers): such a hole is believed where the run was read from the expected offset on, and nowhere else.
     """
 
     def __init__(self) -> None:
@@ -59,21 +61,24 @@ class Positions:
         """The next offset to be fetched of every known partition."""
         return {tp: partition.expected for tp, partition in self._of.items()}
 
-    def arrive(self, tp: TP, offsets: range) -> Accept | Drop | SeekTo:
-        """Judge a run of records with offsets in `offsets` (first to last + 1; holes within are honest)."""
-        partition = self._of.setdefault(tp, _Partition(offsets.start, offsets.start))
+    def arrive(self, tp: TP, offsets: range, read_from: int | None) -> Accept | Drop | SeekTo:
+        """Judge a run of records.
+
+        Args:
+            tp: its partition.
+            offsets: from the first to the last + 1; holes within are the log's.
+            read_from: the offset from which the log was read to get this run, none of what lies between being there;
+                None where that is not known.
+        """
+        begins = offsets.start if read_from is None else min(read_from, offsets.start)
+        partition = self._of.setdefault(tp, _Partition(begins, begins))
         if offsets.stop <= partition.expected:
             return Drop()
-        if offsets.start <= partition.expected:
-            partition.hole_before = None
-            return Accept(partition.expected - offsets.start)
-        if partition.hole_before is None:
-            partition.hole_before = offsets.start
-            return SeekTo(partition.expected)
-        if partition.hole_before != offsets.start:
-            return Drop()
-        partition.hole_before = None
-        return Accept(0)
+        if begins <= partition.expected:
+            partition.num_dropped = 0
+            return Accept(max(0, partition.expected - offsets.start))
+        partition.num_dropped += 1
+        return SeekTo(partition.expected) if partition.num_dropped % RUNS_A_SEEK == 1 else Drop()
 
     def queued(self, tp: TP, next_offset: int) -> None:
         """All records before `next_offset` are in the queue."""
@@ -87,4 +92,4 @@ class Positions:
         """The queue has dropped what it had of these partitions; read it again when they come back."""
         for tp in tps:
             if partition := self._of.get(tp):
-                partition.expected, partition.hole_before = partition.taken, None
+                partition.expected, partition.num_dropped = partition.taken, 0

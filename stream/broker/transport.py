@@ -1,12 +1,13 @@
 """The Faust transport: a partition batch is one message, offsets are committed only when we say so.
 
-A message's value is the list of the partition's aiokafka records. Stock Faust spends four tasks on every record; here
+A message's value is the `Run` of the partition's aiokafka records. Stock Faust spends four tasks on every record; here
 it spends them on every batch. Registered under `batch://` through the entry point group `faust.transports`.
 """
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import aiokafka
 from aiokafka.errors import IllegalStateError
@@ -14,6 +15,19 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
 from stream.broker.positions import Positions
+
+
+@dataclass(frozen=True)
+class Run:
+    """Records of one partition that were fetched together.
+
+    Attributes:
+        records: at least one, in log order.
+        read_from: the offset from which the log was read to get them; None where that is not known.
+    """
+
+    records: Sequence[Any]
+    read_from: int | None
 
 
 class BatchConsumer(driver.Consumer):
@@ -28,19 +42,19 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 (Faust's signature)
         """Yield each partition's records as one message."""
-        records_of, active = await self._wait_next_records(timeout)
+        run_of, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if records_of is None or self.should_stop:
+        if run_of is None or self.should_stop:
             return
         if not self.flow_active:  # fetched across a rebalance: what we drop here must be read again
             await self.perform_seek()
             return
-        for tp, records in records_of.items():
+        for tp, run in run_of.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            if records and (active is None or tp in active or tp in self._buffered_partitions):
+            if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, _as_message(tp, records, generation)
+                yield tp, _as_message(tp, cast(Run, run), generation)
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets, or, where the app's state knows better, to its own.
@@ -60,10 +74,14 @@ class BatchConsumer(driver.Consumer):
             if tp in assigned:
                 await self.seek(tp, offset)
 
-    async def seek(self, partition: TP, offset: int) -> None:
-        """Read on from `offset`; a partition that was revoked a moment ago is let go, and sought when it comes back."""
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """Read on from `offset`; a partition that was revoked a moment ago is let go, and sought when it comes back.
+
+        Faust seeks from its own thread, where a fetch that is just being handed over sets the position back.
+        """
         with contextlib.suppress(IllegalStateError):
-            await super().seek(partition, offset)
+            thread = cast(_ConsumerThread, self._thread)
+            await thread.call_thread(thread.seek_between_fetches, partition, offset)
 
     def ack(self, message: Message) -> bool:
         """Forget the message. Faust's list of acknowledged offsets would grow by an entry a batch for ever."""
@@ -88,7 +106,55 @@ class BatchConsumer(driver.Consumer):
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Where Faust says 1.5 s whatever the app wants, the app's `fetch_max_wait_ms` decides."""
+    """Knows from where each run of records was read.
+
+    Where Faust says 1.5 s whatever the app wants, the app's `fetch_max_wait_ms` decides.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._read_to: dict[TP, int] = {}
+        self._read_to_of: object = None
+        """The assignment that `_read_to` belongs to: with another one aiokafka moves all positions."""
+
+    async def _fetch_records(  # type: ignore[override]  # what is fetched goes nowhere but to `BatchConsumer.getmany`
+        self, consumer: aiokafka.AIOKafkaConsumer, *args: Any, **options: Any
+    ) -> dict[TP, Run]:
+        """Nothing else of this thread runs between the fetch that returns and what is noted of it."""
+        records_of = await super()._fetch_records(consumer, *args, **options)
+        self._forget_unless_assigned(consumer)
+        runs = {}
+        for tp, records in records_of.items():
+            if records:
+                runs[tp] = Run(records, self._read_to.get(tp))
+                self._read_to[tp] = records[-1].offset + 1
+        return runs
+
+    async def seek_between_fetches(self, partition: TP, offset: int) -> None:
+        """To be called on this thread."""
+        consumer = self._ensure_consumer()
+        consumer.seek(partition, offset)
+        self._forget_unless_assigned(consumer)
+        self._read_to[partition] = offset
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek all partitions; until their own seek, nobody knows from where they are read."""
+        consumer = self._ensure_consumer()
+
+        async def seek() -> Mapping[TP, int]:
+            self._read_to_of = None
+            try:
+                return await consumer.seek_to_committed()
+            finally:
+                self._read_to_of = None
+
+        return await self.call_thread(seek)
+
+    def _forget_unless_assigned(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        subscription = consumer._subscription.subscription
+        assignment = subscription and subscription.assignment
+        if assignment is not self._read_to_of:
+            self._read_to, self._read_to_of = {}, assignment
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -102,8 +168,8 @@ class Transport(driver.Transport):
     Consumer = BatchConsumer
 
 
-def _as_message(tp: TP, records: Sequence[Any], generation: int) -> Message:
-    last = records[-1]
+def _as_message(tp: TP, run: Run, generation: int) -> Message:
+    last = run.records[-1]
     return ConsumerMessage(
         tp.topic,
         tp.partition,
@@ -112,7 +178,7 @@ def _as_message(tp: TP, records: Sequence[Any], generation: int) -> Message:
         last.timestamp_type,
         None,
         None,
-        records,  # type: ignore[arg-type]  # bytes to Faust, which with raw serializers hands it on untouched
+        run,  # type: ignore[arg-type]  # bytes to Faust, which with raw serializers hands it on untouched
         None,
         0,
         0,

@@ -1,5 +1,6 @@
 """The agents: a partition's records become chunks of events or erasures, and dead letters, in the intake."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -10,12 +11,15 @@ import xxhash
 from faust.types import TP, StreamT
 
 from stream.broker.positions import Drop, Positions, SeekTo
+from stream.broker.transport import Run
 from stream.errors import EventError
 from stream.flow.intake import Chunk, Intake
 from stream.records.dead_letters import SourceRecord, dead_letter
 from stream.records.erasures import ERASURES, decode_erasure
 from stream.records.events import decode_event
 from stream.users.admission import AdmissionPolicy, refuse_future
+
+logger = logging.getLogger(__name__)
 
 CHUNK_RECORDS = 256  # decoded in about 0.3 ms, so that the event loop stays responsive
 
@@ -64,11 +68,14 @@ class BatchAgents:
 
         self._app.agent(channel, name=topic)(agent)
 
-    async def _take(self, tp: TP, decode: Decode, records: Sequence[Any]) -> None:
+    async def _take(self, tp: TP, decode: Decode, run: Run) -> None:
         if tp not in self._app.consumer.assignment():
             return
-        verdict = self._positions.arrive(tp, range(records[0].offset, records[-1].offset + 1))
+        records = run.records
+        offsets = range(records[0].offset, records[-1].offset + 1)
+        verdict = self._positions.arrive(tp, offsets, run.read_from)
         if isinstance(verdict, SeekTo):
+            logger.info("%s/%d: records are missing before %s, reading again from %d", *tp, offsets, verdict.offset)
             await self._app.consumer.seek(tp, verdict.offset)
         if isinstance(verdict, SeekTo | Drop):
             return

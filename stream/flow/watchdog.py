@@ -13,6 +13,8 @@ from faust.types import TP
 LOOKS_PER_LIMIT = 6  # a stall is noticed a sixth of the limit late at the most
 LOOKS_EVERY_S = 2.0  # at least, so that the metrics' lag is of now; a look is two small requests
 BROKER_ANSWERS_WITHIN_S = 10.0
+PROBE_WAITS_MS = 100
+PROBE_BYTES = 65_536  # of a partition: one record is enough to know that some wait
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +77,12 @@ class LagMeter:
     def __init__(self, connection: Mapping[str, Any], partitions: Iterable[TP]) -> None:
         """Must be called on the event loop that it will run on."""
         self._partitions = [TopicPartition(*tp) for tp in partitions]
-        self._consumer = AIOKafkaConsumer(**connection)  # subscribed to nothing, so that it fetches nothing
+        self._consumer = AIOKafkaConsumer(
+            **connection,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=PROBE_BYTES,
+        )
         self.lags: dict[TP, int] = {}
 
     async def start(self) -> None:
@@ -87,18 +94,31 @@ class LagMeter:
         await self._consumer.stop()
 
     async def lag(self, next_offsets: Mapping[TP, int]) -> int | None:
-        """Records from `next_offsets`, or a partition's beginning, to the end; None if the broker does not say."""
-        partitions = self._partitions
+        """Offsets from `next_offsets`, or a partition's beginning, to the end; None if the broker does not say.
+
+        A partition counts only if a record is there: the last offsets of its log may be transaction markers.
+        """
         try:
             async with asyncio.timeout(BROKER_ANSWERS_WITHIN_S):
-                ends = await self._consumer.end_offsets(partitions)
-                begins = await self._consumer.beginning_offsets(partitions)
+                ends = await self._consumer.end_offsets(self._partitions)
+                begins = await self._consumer.beginning_offsets(self._partitions)
+                read_to = {tp: max(begins[tp], next_offsets.get(TP(*tp), 0)) for tp in self._partitions}
+                lag_of = {tp: ends[tp] - read_to[tp] for tp in self._partitions if ends[tp] > read_to[tp]}
+                return sum([lag_of[tp] for tp in lag_of if await self._has_record(tp, read_to[tp], ends[tp])])
         except (KafkaError, TimeoutError):
-            self.lags = {}
             return None
-        read_to = {tp: max(begins[tp], next_offsets.get(TP(tp.topic, tp.partition), 0)) for tp in partitions}
-        self.lags = {TP(tp.topic, tp.partition): max(0, ends[tp] - read_to[tp]) for tp in partitions}
-        return sum(self.lags.values())
+
+    async def _has_record(self, tp: TopicPartition, start: int, end: int) -> bool:
+        """Whether there is a record from `start` on, before `end`."""
+        self._consumer.assign([tp])
+        self._consumer.seek(tp, start)
+        try:
+            while await self._consumer.position(tp) < end:
+                if records := await self._consumer.getmany(tp, timeout_ms=PROBE_WAITS_MS, max_records=1):
+                    return bool(records[tp][0].offset < end)
+        finally:
+            self._consumer.unsubscribe()  # else it goes on fetching
+        return False
 
 
 async def watch(

@@ -17,6 +17,7 @@ from faust.types import TP
 from checkpoints.changes import State, apply
 from checkpoints.manifest import Manifest
 from stream.broker.positions import Positions
+from stream.broker.transport import Run
 from stream.flow.agents import BatchAgents
 from stream.flow.engine import Engine, StateChanges, next_offsets, updater_policy
 from stream.flow.intake import Intake
@@ -120,14 +121,14 @@ class FakeFaust:
         known = self._positions.seek_offsets()
         self.fetch_at = {tp: known[tp] for tp in tps}
 
-    def fetch(self, tp: TP, count: int) -> list[ARecord]:
+    def fetch(self, tp: TP, count: int) -> Run | None:
         """The next records of a partition that is ours; the position is behind them, whatever becomes of them."""
         if tp not in self.fetch_at:
-            return []
+            return None
         start = self.fetch_at[tp]
         records = self._broker.log[tp][start : start + count]
         self.fetch_at[tp] += len(records)
-        return records
+        return Run(records, read_from=start) if records else None
 
 
 class SmallWorker:
@@ -172,9 +173,9 @@ class SmallWorker:
         self._running = [loop.create_task(self._run(topic)) for topic in self.faust.agents]
         self.unsent: list[tuple[str, EncodedRecord]] = []
 
-    def deliver(self, tp: TP, records: Sequence[ARecord]) -> None:
-        """Hand a fetched batch to its agent, as Faust does."""
-        message = SimpleNamespace(message=SimpleNamespace(tp=tp), value=records)
+    def deliver(self, tp: TP, run: Run) -> None:
+        """Hand a fetched run to its agent, as Faust does."""
+        message = SimpleNamespace(message=SimpleNamespace(tp=tp), value=run)
         self._channels[tp.topic].put_nowait(message)
         self.turn()
 

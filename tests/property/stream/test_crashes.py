@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 from faust.types import TP
@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from checkpoints.manifest import Manifest
+from stream.broker.transport import Run
 from stream.flow.audit import Judged, judge_log, ledger_of
 from stream.flow.engine import Engine, StateChanges
 from stream.records.events import Event, encode_event
-from tests.support.builders import A_POLICY, NOW_MS, TOPIC_OF_KIND, ARecord, a_click, a_purchase, a_search
+from tests.support.builders import A_POLICY, NOW_MS, TOPIC_OF_KIND, a_click, a_purchase, a_search
 from tests.support.chaos import ROUNDS
 from tests.support.proof import windows_of
 from tests.support.small_world import SETTINGS, Broker, Disk, SmallWorker, versions_of
@@ -28,7 +29,7 @@ BLANK = ENGINE.learner.state()
 
 
 class Race(Enum):
-    """What a rebalance does to fetches that are under way: one of them at the most goes astray."""
+    """What a rebalance does to fetches that are under way."""
 
     NONE = auto()
     STALE_BATCH = auto()
@@ -67,7 +68,7 @@ class CrashingWorker(RuleBasedStateMachine):
         self.disk = Disk()
         self.to_save: tuple[list[StateChanges], Manifest] | None = None
         self.to_commit: Manifest | None = None
-        self.in_flight: list[tuple[TP, list[ARecord]]] = []
+        self.in_flight: list[tuple[TP, Run]] = []
         self.incarnation = 0
         self.worker = self._a_worker()
 
@@ -79,14 +80,20 @@ class CrashingWorker(RuleBasedStateMachine):
     @rule(count=counts)
     def fetch(self, count: int) -> None:
         """A batch of each partition that has something new."""
-        self.in_flight += [(tp, records) for tp in TPS if (records := self.worker.faust.fetch(tp, count))]
+        self.in_flight += [(tp, run) for tp in TPS if (run := self.worker.faust.fetch(tp, count))]
 
     @precondition(lambda self: self.in_flight)
     @rule(count=counts)
     def deliver(self, count: int) -> None:
         now, self.in_flight = self.in_flight[:count], self.in_flight[count:]
-        for tp, records in now:
-            self.worker.deliver(tp, records)
+        for tp, run in now:
+            self.worker.deliver(tp, run)
+
+    @precondition(lambda self: self.in_flight)
+    @rule(count=counts)
+    def lose(self, count: int) -> None:
+        """Batches that reach nobody, without any rebalance."""
+        self.in_flight = self.in_flight[count:]
 
     @precondition(lambda self: self.worker.intake.num_records)
     @rule(count=counts)
@@ -128,15 +135,15 @@ class CrashingWorker(RuleBasedStateMachine):
         self.worker.commit(self.to_commit)
         self.to_commit = None
 
-    @rule(keeps=st.sets(tps, min_size=1), race=st.sampled_from(Race), count=counts)
-    def rebalance(self, keeps: set[TP], race: Race, count: int) -> None:
+    @rule(keeps=st.sets(tps, min_size=1), race=st.sampled_from(Race), lost=st.lists(counts, max_size=3))
+    def rebalance(self, keeps: set[TP], race: Race, lost: list[int]) -> None:
         """All is revoked, some comes back."""
         self.worker.intake.drop(self.worker.faust.assignment())
         self.worker.lose_buffers()
         self.in_flight = self.in_flight[:1] if race is Race.STALE_BATCH else []
         self.worker.faust.assign(sorted(keeps))
         if race is Race.LOST_AFTER_THE_SEEK:
-            for tp in keeps:
+            for tp, count in product(keeps, lost):
                 self.worker.faust.fetch(tp, count)
         self.worker.turn()
 

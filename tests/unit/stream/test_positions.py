@@ -1,6 +1,7 @@
+import pytest
 from faust.types import TP
 
-from stream.broker.positions import Accept, Drop, Positions, SeekTo
+from stream.broker.positions import RUNS_A_SEEK, Accept, Drop, Positions, SeekTo
 
 TP0 = TP("clicks", 0)
 
@@ -11,10 +12,15 @@ def positions_at(offset: int) -> Positions:
     return positions
 
 
+def arrive(positions: Positions, *runs: tuple[int, int, int | None]) -> list[Accept | Drop | SeekTo]:
+    """Verdicts on runs `(first, last + 1, read from)`."""
+    return [positions.arrive(TP0, range(first, stop), read_from) for first, stop, read_from in runs]
+
+
 def test_an_unknown_partition_starts_where_its_first_run_does():
     positions = Positions()
 
-    assert positions.arrive(TP0, range(5, 8)) == Accept(0)
+    assert arrive(positions, (5, 8, None)) == [Accept(0)]
     assert positions.seek_offsets() == {TP0: 5}
 
 
@@ -22,7 +28,7 @@ def test_a_partition_whose_beginning_was_noted_misses_its_first_run():
     positions = Positions()
     positions.begin_at({TP0: 2})
 
-    assert positions.arrive(TP0, range(5, 8)) == SeekTo(2)
+    assert arrive(positions, (5, 8, None)) == [SeekTo(2)]
 
 
 def test_a_noted_beginning_moves_no_partition_that_is_known():
@@ -32,41 +38,38 @@ def test_a_noted_beginning_moves_no_partition_that_is_known():
     assert positions.seek_offsets() == {TP0: 5}
 
 
-def test_a_run_that_continues_is_accepted():
-    assert positions_at(5).arrive(TP0, range(5, 8)) == Accept(0)
+@pytest.mark.parametrize("read_from", [None, 5])
+def test_a_run_that_continues_is_accepted(read_from):
+    assert arrive(positions_at(5), (5, 8, read_from)) == [Accept(0)]
 
 
 def test_what_is_known_of_a_run_is_skipped():
-    assert positions_at(7).arrive(TP0, range(5, 8)) == Accept(2)
+    assert arrive(positions_at(7), (5, 8, 5)) == [Accept(2)]
 
 
 def test_a_run_that_is_known_to_its_end_is_dropped():
-    assert positions_at(8).arrive(TP0, range(5, 8)) == Drop()
+    assert arrive(positions_at(8), (5, 8, 5)) == [Drop()]
 
 
-def test_a_run_after_a_hole_is_read_again_from_the_expected_offset():
-    assert positions_at(3).arrive(TP0, range(5, 8)) == SeekTo(3)
+@pytest.mark.parametrize(("read_from", "verdict"), [(3, Accept(0)), (2, Accept(0)), (4, SeekTo(3)), (None, SeekTo(3))])
+def test_a_hole_is_the_logs_own_where_the_run_was_read_across_it(read_from, verdict):
+    assert arrive(positions_at(3), (5, 8, read_from)) == [verdict]
 
 
-def test_runs_fetched_before_the_seek_are_dropped_without_another_seek():
-    positions = positions_at(3)
-    positions.arrive(TP0, range(5, 8))
+def test_a_run_that_gets_lost_however_often_is_never_believed_to_be_a_hole():
+    lost_again_and_again = [(5, 8, 5)] * 100
 
-    assert positions.arrive(TP0, range(8, 9)) == Drop()
+    assert Accept(0) not in arrive(positions_at(3), *lost_again_and_again)
 
 
-def test_a_hole_that_comes_again_is_the_logs_own():
-    positions = positions_at(3)
-    positions.arrive(TP0, range(5, 8))
+def test_runs_fetched_before_the_seek_are_dropped_and_a_seek_that_gets_lost_is_repeated():
+    runs = [(first, first + 1, first) for first in range(5, 5 + RUNS_A_SEEK + 1)]
 
-    assert positions.arrive(TP0, range(5, 8)) == Accept(0)
+    assert arrive(positions_at(3), *runs) == [SeekTo(3), *[Drop()] * (RUNS_A_SEEK - 1), SeekTo(3)]
 
 
 def test_missing_records_that_arrive_after_the_seek_close_the_hole():
-    positions = positions_at(3)
-    positions.arrive(TP0, range(5, 8))
-
-    assert positions.arrive(TP0, range(3, 8)) == Accept(0)
+    assert arrive(positions_at(3), (5, 8, 5), (3, 8, 3)) == [SeekTo(3), Accept(0)]
 
 
 def test_a_rewound_partition_is_read_from_what_was_taken():
