@@ -22,7 +22,7 @@ from stream.broker.positions import Positions
 from stream.broker.publisher import Publisher
 from stream.broker.topics import check_topics
 from stream.broker.transport import BatchConsumer
-from stream.endings import EXIT_ENDED_ITSELF, end_cleanly, end_stalled, end_taken_over
+from stream.endings import EXIT_ENDED_ITSELF, end_cleanly, end_soon, end_stalled, end_taken_over
 from stream.errors import ConfigError, InterestStreamError
 from stream.flow.agents import BatchAgents
 from stream.flow.engine import Engine, admission_policy
@@ -206,6 +206,7 @@ class InterestApp(faust.App):
         self._model_thread.close()
         if self._lease is not None:
             self._lease.release()
+        end_soon(EXIT_ENDED_ITSELF if self._is_ending else 0)
 
     async def _start_watching(self) -> None:
         settings, engine = self._settings, self._engine

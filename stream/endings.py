@@ -7,6 +7,7 @@ import threading
 import time
 
 CLEAN_STOP_WITHIN_S = 10.0  # guaranteed for SIGTERM, too
+LEAVES_WITHIN_S = 4.0  # Faust's consumer takes one, and has been seen to hang; then the session times out instead
 EXIT_ENDED_ITSELF = 1
 EXIT_TAKEN_OVER = 3  # not the operator's mistake (2): a supervisor may start it again, as a standby
 
@@ -15,8 +16,13 @@ logger = logging.getLogger(__name__)
 
 def end_cleanly() -> None:
     """Stop as on SIGTERM; at once where that hangs."""
-    threading.Thread(target=_exit_after, args=(CLEAN_STOP_WITHIN_S,), daemon=True).start()
+    _exit_after(CLEAN_STOP_WITHIN_S, EXIT_ENDED_ITSELF)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def end_soon(code: int) -> None:
+    """All that is worth anything is saved and committed: leave the group, or end without."""
+    _exit_after(LEAVES_WITHIN_S, code)
 
 
 def end_taken_over(sentence: str) -> None:
@@ -32,6 +38,9 @@ def end_stalled(stall: object) -> None:
     os._exit(EXIT_ENDED_ITSELF)
 
 
-def _exit_after(seconds: float) -> None:
-    time.sleep(seconds)
-    os._exit(EXIT_ENDED_ITSELF)
+def _exit_after(seconds: float, code: int) -> None:
+    def wait_and_exit() -> None:
+        time.sleep(seconds)
+        os._exit(code)
+
+    threading.Thread(target=wait_and_exit, daemon=True).start()

@@ -1,13 +1,14 @@
 """A worker that does nothing but note which records reach it: `python -m tests.support.counting_worker TOPIC LOG`.
 
 Transport, positions, intake and agents are the product's. What comes out of the intake is written to LOG, a line
-`partition start stop` a chunk, and only then committed, so that whatever is never written is skipped for good.
+`partition item item …` a chunk, and only then committed, so that whatever is never written is skipped for good.
 """
 
 import asyncio
+import logging
 import os
 import sys
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.types import TP
@@ -16,6 +17,7 @@ from models.features import CLICK
 from stream.broker.positions import Positions
 from stream.flow.agents import BatchAgents
 from stream.flow.intake import Intake
+from stream.records.events import Click
 from stream.users.admission import AdmissionPolicy
 
 NEVER_LATE = AdmissionPolicy(allowed_lateness_ms=2**31, max_future_ms=2**31)
@@ -45,13 +47,14 @@ class CountingApp(faust.App):
         while not self.should_stop:
             await self._intake.wait(0.2)
             for chunk in self._intake.take(1_000):
-                start = chunk.next_offset - chunk.num_records
-                os.write(self._log, f"{chunk.tp.partition} {start} {chunk.next_offset}\n".encode())
+                items = " ".join(cast(Click, event).item_id for event in chunk.events)
+                os.write(self._log, f"{chunk.tp.partition} {items}\n".encode())
                 await asyncio.sleep(0.002)  # as much as a small micro-batch takes
                 await self.consumer.commit_exactly({chunk.tp: chunk.next_offset})  # type: ignore[attr-defined]
 
 
 def main() -> None:
+    logging.basicConfig(level="INFO", format="%(asctime)s %(message)s")  # who had what, if a run ever stands still
     topic, path = sys.argv[1:3]
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     app = CountingApp(
@@ -68,7 +71,9 @@ def main() -> None:
         store="memory://",
         web_enabled=False,
     )
-    faust.Worker(app, loglevel="warn", quiet=True).execute_from_commandline()
+    faust.Worker(
+        app, loglevel="info", quiet=True, override_logging=False, redirect_stdouts=False
+    ).execute_from_commandline()
 
 
 if __name__ == "__main__":
