@@ -129,6 +129,14 @@ def test_vector_does_not_depend_on_who_shares_the_batch():
     assert np.allclose(together, alone, rtol=0, atol=1e-6)
 
 
+def test_interest_resembles_the_newest_item_before_any_learning_wherever_empty_positions_stand():
+    learner = a_learner(dim=64)
+    older, newest, _ = slots = learner.resolve_items(["older", "newest", "never seen"]).slots
+    dense, holed = learner.encode(windows_of([older, newest], [older, 0, newest]))
+    assert np.argsort(-learner.item_vectors(slots) @ dense).tolist() == [1, 0, 2]
+    assert np.allclose(dense, holed, atol=1e-6)
+
+
 def test_kind_gap_and_value_reach_the_interest_once_learned():
     learner = a_learner()
     learner.add(some_examples(learner, 80))
