@@ -112,6 +112,8 @@ class Segments:
             CorruptSegmentError: they cannot be read, or are not what was written.
         """
         meta = self._meta(number)
+        if "index" not in meta:
+            raise CorruptSegmentError(f"{self._path(number)} is of an earlier layout, which this version cannot read")
         as_numpy = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in meta["checksums"]}
         items = ocp.args.Composite(arrays=ocp.args.PyTreeRestore(restore_args=as_numpy))
         stored = self._restored(number, items)["arrays"] if as_numpy else {}

@@ -18,6 +18,7 @@ RECORDS = 3_000 * ROUNDS
 RATE = 250
 LONGER_THAN_THE_SESSION_S = 8  # the session lasts 6 s
 MAY_GROW_BY_MB = 150
+ANSWERS_LATE_BY_S = 0.5
 
 
 def resident_mb(worker: WorkerProcess) -> float:
@@ -83,7 +84,16 @@ def stand_still(kafka: Kafka, down_s: float) -> None:
         time.sleep(down_s)
 
 
-@pytest.mark.parametrize("break_it", [kill_and_restart, stand_still])
+def answer_late(kafka: Kafka, slow_for_s: float) -> None:
+    """Every acknowledgement, fetch and heartbeat comes up to half a second late."""
+    slow_until = time.monotonic() + slow_for_s
+    while time.monotonic() < slow_until:
+        with frozen_broker(kafka):
+            time.sleep(ANSWERS_LATE_BY_S)
+        time.sleep(ANSWERS_LATE_BY_S / 10)
+
+
+@pytest.mark.parametrize("break_it", [kill_and_restart, stand_still, answer_late])
 def test_a_worker_outlives_its_broker_by_itself_and_within_its_memory(
     breakable_kafka: Kafka, settings_on: MakeSettings, tmp_path: Path, break_it
 ):
