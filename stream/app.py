@@ -20,6 +20,7 @@ from models import runtime
 from stream.broker.log_ends import read_log_ends
 from stream.broker.positions import Positions
 from stream.broker.publisher import Publisher
+from stream.broker.security import Security
 from stream.broker.topics import check_topics
 from stream.broker.transport import BatchConsumer
 from stream.endings import EXIT_ENDED_ITSELF, end_cleanly, end_soon, end_stalled, end_taken_over
@@ -132,7 +133,7 @@ class InterestApp(faust.App):
         self.positions.start_at(await self._starting_offsets(engine))
         engine.begin(lease.incarnation)
         self._publisher = Publisher(
-            {"bootstrap_servers": settings.broker.split(",")},
+            _connection(settings),
             settings.app_id,
             lease.check,
             self._meters.delivery.observe,
@@ -213,7 +214,7 @@ class InterestApp(faust.App):
         if engine is None:
             return
         partitions = [TP(topic, p) for topic in settings.input_topics for p in range(settings.partitions)]
-        self._meter = LagMeter({"bootstrap_servers": settings.broker.split(",")}, partitions)
+        self._meter = LagMeter(_connection(settings), partitions)
         await self._meter.start()
         self._watchdog = Watchdog(settings.watchdog_s or math.inf)
         watching = watch(self._watchdog, self._meter, engine.progress, end_stalled)
@@ -251,7 +252,7 @@ class InterestApp(faust.App):
     async def _starting_offsets(self, engine: Engine) -> dict[TP, int]:
         settings = self._settings
         inputs = [*settings.input_topics, settings.erasures]
-        log = await read_log_ends(settings.broker, inputs)
+        log = await read_log_ends(settings.broker, inputs, Security.of(settings))
         check_partitions(log, inputs, settings.partitions)
         offsets, gaps = starting_offsets(engine.updater.next_offsets, log, accept_gap=settings.accept_gap)
         for sentence in gaps:
@@ -293,6 +294,7 @@ def build_app(settings: Settings) -> InterestApp:
     return InterestApp(
         settings,
         broker=[f"batch://{address}" for address in settings.broker.split(",")],
+        broker_credentials=Security.of(settings).faust(),
         topic_allow_declare=False,
         topic_disable_leader=True,
         topic_partitions=settings.partitions,
@@ -307,6 +309,10 @@ def build_app(settings: Settings) -> InterestApp:
         worker_redirect_stdouts=False,
         logging_config=log_config(settings),  # for `faust -A stream.app worker`, which sets up its own otherwise
     )
+
+
+def _connection(settings: Settings) -> dict[str, Any]:
+    return {"bootstrap_servers": settings.broker.split(","), **Security.of(settings).aiokafka()}
 
 
 def _log_partitions(what: str, tps: set[TP]) -> None:

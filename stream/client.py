@@ -11,6 +11,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from stream.broker.connection import ApiVersion, broker_errors, connect
+from stream.broker.security import OPEN, Security
 from stream.broker.topic_reader import Record, TopicReader
 from stream.broker.topics import TopicAdmin, TopicNames
 from stream.errors import ConfigError, EventError
@@ -42,12 +43,13 @@ class EventProducer:
         *,
         topics: TopicNames | None = None,
         api_version: ApiVersion | None = None,
+        security: Security = OPEN,
     ) -> None:
         self._broker = broker
         self._topics = topics or TopicNames.default()
-        with TopicAdmin(broker, api_version) as admin:
+        with TopicAdmin(broker, api_version, security) as admin:
             admin.require(self._topics.inputs)
-        self._producer: Any = connect(KafkaProducer, broker, api_version, linger_ms=LINGER_MS)
+        self._producer: Any = connect(KafkaProducer, broker, api_version, security, linger_ms=LINGER_MS)
         self._undelivered: list[KafkaError] = []
 
     def __enter__(self) -> Self:
@@ -172,8 +174,10 @@ class InterestSubscriber(_Follower):
         topic: str | None = None,
         on_erased: Callable[[str], None] = lambda user_id: None,
         api_version: ApiVersion | None = None,
+        security: Security = OPEN,
     ) -> None:
-        super().__init__(TopicReader(broker, topic or TopicNames.default().updates, from_beginning, api_version))
+        topic = topic or TopicNames.default().updates
+        super().__init__(TopicReader(broker, topic, from_beginning, api_version, security))
         self._on_erased = on_erased
         self.users: dict[str, InterestUpdate] = {}
         self.num_stale = 0
@@ -222,9 +226,15 @@ class ItemVectors(_Follower):
     """
 
     def __init__(
-        self, broker: str = "localhost:9092", *, topic: str | None = None, api_version: ApiVersion | None = None
+        self,
+        broker: str = "localhost:9092",
+        *,
+        topic: str | None = None,
+        api_version: ApiVersion | None = None,
+        security: Security = OPEN,
     ) -> None:
-        super().__init__(TopicReader(broker, topic or TopicNames.default().item_vectors, True, api_version))
+        topic = topic or TopicNames.default().item_vectors
+        super().__init__(TopicReader(broker, topic, True, api_version, security))
         self.table = VectorTable()
 
     def poll(self, timeout_s: float = 0.0) -> Counter[str]:

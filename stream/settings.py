@@ -35,6 +35,22 @@ class Settings(BaseSettings):
 
     # -- Kafka
     broker: str = Field("localhost:9092", description="Bootstrap address; several are separated by commas.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How the broker is reached: encrypted (SSL), and with a name and a password (SASL)."
+    )
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; PLAIN shows the broker the password itself."
+    )
+    sasl_username: str = Field("", description="User at the broker.")
+    sasl_password: SecretStr = Field(
+        SecretStr(""), description="Its password; better from the environment or a file than as a flag."
+    )
+    sasl_password_file: str = Field("", description="File that holds the password, instead of `sasl_password`.")
+    ssl_cafile: str = Field(
+        "", description="Authorities (PEM) of which one must have signed the broker's certificate; empty: the system's."
+    )
+    ssl_certfile: str = Field("", description="Our certificate (PEM), where the broker asks for one.")
+    ssl_keyfile: str = Field("", description="Its key (PEM, no passphrase); empty where `ssl_certfile` holds it.")
     app_id: str = Field("interest-stream", min_length=1, description="Consumer group.")
     topic_prefix: str = Field("", description="Put before every topic name.")
     clicks_topic: str = Field("clicks", description="Input topic of clicks.")
@@ -275,6 +291,9 @@ class Settings(BaseSettings):
         return ModelConfig(batch_size=self.learn_batch_size, **same_name)
 
 
+_SECRETS = {name for name, field in Settings.model_fields.items() if field.annotation is SecretStr}
+
+
 def plain(value: Any) -> str:
     """A setting's value as another process is told it: not masked."""
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
@@ -297,4 +316,6 @@ def _sentence(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return f"{where} is not a setting; `interest-stream settings` lists them"
     message = error["msg"].removeprefix("Value error, ")
+    if where in _SECRETS:
+        return f"{where}: {message}"
     return f"{where}={error['input']!r}: {message}" if where else message

@@ -5,9 +5,10 @@ from collections import Counter
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from stream.broker.connection import missing_broker
+from stream.broker.connection import knock, missing_broker, refused_login
+from stream.broker.security import OPEN, Security
 from stream.broker.topics import TopicNames, require_topics
 from stream.errors import ConfigError
 from stream.records.updates import EncodedRecord
@@ -28,15 +29,19 @@ class BulkProducer:
         delivered: records that the broker has, by topic.
     """
 
-    def __init__(self, broker: str, topics: TopicNames, linger_ms: int = 20) -> None:
+    def __init__(self, broker: str, topics: TopicNames, linger_ms: int = 20, security: Security = OPEN) -> None:
         self.delivered: Counter[str] = Counter()
         self._broker = broker
         self._topics, self._dead_letters = topics.inputs, topics.dead_letters
         self._num_failed = 0
         self._first_failure = ""
+        self._refusal = ""
+        knock(broker, security)
         self._producer = Producer(
             {
                 "bootstrap.servers": broker,
+                **security.confluent(),
+                "error_cb": self._on_error,
                 "partitioner": PARTITIONER,
                 "linger.ms": linger_ms,
                 "enable.idempotence": True,
@@ -96,8 +101,15 @@ class BulkProducer:
         try:
             existing = self._producer.list_topics(timeout=CONNECT_TIMEOUT_S).topics
         except KafkaException as error:
+            self._producer.poll(0)  # tells `_on_error` why
+            if self._refusal:
+                raise ConfigError(refused_login(self._broker, self._refusal)) from error
             raise ConfigError(f"{missing_broker(self._broker)} ({error})") from error
         require_topics(self._topics, existing)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTHENTICATION:
+            self._refusal = error.str()
 
     def _on_delivery(self, error: Any, message: Message) -> None:
         if error is None:

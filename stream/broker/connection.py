@@ -1,13 +1,15 @@
 """Opening kafka-python clients, so that a broker that does not answer is one sentence. Knows nothing of topics."""
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 
+from stream.broker.security import OPEN, Security
 from stream.errors import ConfigError
 
 CONNECT_TIMEOUT_MS = 5_000  # what a person waits for a broker that is not there; a live one answers in milliseconds
@@ -18,24 +20,36 @@ ApiVersion = tuple[int, int]
 C = TypeVar("C")
 
 
-def connect(client: Callable[..., C], broker: str, api_version: ApiVersion | None = None, **config: Any) -> C:
+def connect(
+    client: Callable[..., C],
+    broker: str,
+    api_version: ApiVersion | None = None,
+    security: Security = OPEN,
+    **config: Any,
+) -> C:
     """A connected client.
 
     Args:
         client: `KafkaAdminClient`, `KafkaConsumer` or `KafkaProducer`.
         broker: bootstrap address; several are separated by commas.
         api_version: asked from the broker where `None`; librdkafka's mock cluster needs `(2, 0)`.
+        security: how to be let in.
         config: handed to the client.
 
     Raises:
-        ConfigError: nobody answers there.
+        ConfigError: nobody answers there, or not to us.
     """
     if api_version is not None:
         config["api_version"] = api_version
     config.setdefault("bootstrap_timeout_ms", CONNECT_TIMEOUT_MS)
-    _knock(broker)  # a client that finds nobody leaves its sockets open
+    knock(broker, security)  # a client that finds nobody leaves its sockets open
     with broker_errors(broker):
-        return client(bootstrap_servers=broker.split(","), **config)
+        try:
+            return client(bootstrap_servers=broker.split(","), **security.kafka_python(), **config)
+        except KafkaTimeoutError as error:
+            if not security.has_sasl:
+                raise
+            raise ConfigError(refused_login(broker, error)) from error  # somebody listens: see `knock`
 
 
 @contextmanager
@@ -43,6 +57,8 @@ def broker_errors(broker: str) -> Iterator[None]:
     """Say what a client's error means for the operator."""
     try:
         yield
+    except SaslAuthenticationFailedError as error:
+        raise ConfigError(refused_login(broker, error)) from error
     except KafkaError as error:
         raise ConfigError(f"{missing_broker(broker)} ({error})") from error
 
@@ -52,14 +68,38 @@ def missing_broker(broker: str) -> str:
     return f"no Kafka broker answers at {broker}; start one there, or say where it is with --broker or INTEREST_BROKER"
 
 
-def _knock(broker: str) -> None:
-    """Return as soon as one of the addresses takes a connection."""
+def refused_login(broker: str, reason: object) -> str:
+    """What is wrong and what to do when a broker does not take our name and password."""
+    return (
+        f"the broker at {broker} does not let us in ({reason}); check sasl_username, sasl_password and sasl_mechanism"
+    )
+
+
+def knock(broker: str, security: Security = OPEN) -> None:
+    """Return as soon as one of the addresses takes a connection, with TLS where that is wanted.
+
+    Raises:
+        ConfigError: none does, or its certificate is not to be trusted.
+    """
+    context = security.ssl_context()
     addresses = [_address(address) for address in broker.split(",")]
     deadline = time.monotonic() + CONNECT_TIMEOUT_MS / 1000
     while True:
         for address in addresses:
             try:
-                socket.create_connection(address, timeout=CONNECT_TIMEOUT_MS / 1000).close()
+                with socket.create_connection(address, timeout=CONNECT_TIMEOUT_MS / 1000) as plain:
+                    if context is not None:
+                        context.wrap_socket(plain, server_hostname=address[0]).close()
+            except ssl.SSLCertVerificationError as error:
+                raise ConfigError(
+                    f"the certificate of the broker at {broker} is not trusted ({error.verify_message}); "
+                    "set ssl_cafile to the authority that signed it"
+                ) from error
+            except ssl.SSLError as error:
+                raise ConfigError(
+                    f"the broker at {broker} does not speak TLS with us ({error.reason}); "
+                    f"expected a TLS listener for security_protocol={security.security_protocol}"
+                ) from error
             except (OSError, UnicodeError) as error:
                 reason = error
             else:

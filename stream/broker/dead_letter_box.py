@@ -7,6 +7,7 @@ import msgspec
 from kafka import KafkaProducer
 
 from stream.broker.connection import broker_errors, connect
+from stream.broker.security import OPEN, Security
 from stream.broker.topic_reader import Record, TopicReader
 from stream.errors import ConfigError
 
@@ -48,16 +49,20 @@ class DeadLetter(msgspec.Struct, frozen=True):
         )
 
 
-def read_dead_letters(broker: str, topic: str, reason: str | None = None, after: int = -1) -> Iterator[DeadLetter]:
+def read_dead_letters(
+    broker: str, topic: str, reason: str | None = None, after: int = -1, security: Security = OPEN
+) -> Iterator[DeadLetter]:
     """The dead letters up to now, oldest first; only of a reason, only beyond an offset, where asked for."""
-    with TopicReader(broker, topic, from_beginning=True) as reader:
+    with TopicReader(broker, topic, from_beginning=True, security=security) as reader:
         for record in reader.until_end():
             letter = DeadLetter.of(record)
             if letter.offset > after and reason in (None, letter.reason):
                 yield letter
 
 
-def send_back(broker: str, letters: Iterable[DeadLetter], topics: Iterable[str]) -> tuple[list[DeadLetter], int]:
+def send_back(
+    broker: str, letters: Iterable[DeadLetter], topics: Iterable[str], security: Security = OPEN
+) -> tuple[list[DeadLetter], int]:
     """Send the records to their source topics, where these are among `topics`; waits for delivery.
 
     Returns:
@@ -67,7 +72,7 @@ def send_back(broker: str, letters: Iterable[DeadLetter], topics: Iterable[str])
         ConfigError: the broker did not take them.
     """
     allowed = set(topics)
-    producer: Any = connect(KafkaProducer, broker)
+    producer: Any = connect(KafkaProducer, broker, security=security)
     sent, pending, num_kept_back = [], [], 0
     try:
         with broker_errors(broker):

@@ -9,18 +9,19 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream.broker.connection import missing_broker
+from stream.broker.security import OPEN, Security
 from stream.errors import ConfigError
 
 ANSWERS_WITHIN_S = 10.0
 
 
-async def read_log_ends(broker: str, topics: Iterable[str]) -> dict[TP, range]:
+async def read_log_ends(broker: str, topics: Iterable[str], security: Security = OPEN) -> dict[TP, range]:
     """The offsets from the first that retention has left to the end, of every partition of those topics that exist.
 
     Raises:
         ConfigError: the broker does not answer.
     """
-    async with _consumer(broker) as consumer:
+    async with _consumer(broker, security) as consumer:
         cluster = await consumer._client.fetch_all_metadata()  # `topics()` keeps the partitions to itself
         partitions = [
             TopicPartition(topic, partition)
@@ -35,9 +36,12 @@ async def read_log_ends(broker: str, topics: Iterable[str]) -> dict[TP, range]:
 
 
 @asynccontextmanager
-async def _consumer(broker: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def _consumer(broker: str, security: Security) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=broker.split(","), enable_auto_commit=False, auto_offset_reset="earliest"
+        bootstrap_servers=broker.split(","),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **security.aiokafka(),
     )
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S):

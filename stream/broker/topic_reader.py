@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 from kafka import KafkaConsumer, TopicPartition
 
 from stream.broker.connection import ApiVersion, broker_errors, connect
+from stream.broker.security import OPEN, Security
 from stream.errors import ConfigError
 
 MAX_RECORDS_A_POLL = 5_000  # some megabytes of vectors
@@ -31,13 +32,19 @@ class TopicReader:
     """
 
     def __init__(
-        self, broker: str, topic: str, from_beginning: bool = False, api_version: ApiVersion | None = None
+        self,
+        broker: str,
+        topic: str,
+        from_beginning: bool = False,
+        api_version: ApiVersion | None = None,
+        security: Security = OPEN,
     ) -> None:
         self._broker = broker
         self._consumer: Any = connect(
             KafkaConsumer,
             broker,
             api_version,
+            security,
             enable_auto_commit=False,
             auto_offset_reset="earliest",  # where the broker has deleted what we stood at
             max_poll_records=MAX_RECORDS_A_POLL,

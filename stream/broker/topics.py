@@ -9,6 +9,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
 from stream.broker.connection import ApiVersion, connect
+from stream.broker.security import OPEN, Security
 from stream.errors import ConfigError
 from stream.settings import Settings
 
@@ -136,8 +137,8 @@ def _list(counts: Mapping[str, int]) -> str:
 class TopicAdmin:
     """Asks and tells the broker about topics. A context manager; every call blocks."""
 
-    def __init__(self, broker: str, api_version: ApiVersion | None = None) -> None:
-        self._admin = connect(KafkaAdminClient, broker, api_version)
+    def __init__(self, broker: str, api_version: ApiVersion | None = None, security: Security = OPEN) -> None:
+        self._admin = connect(KafkaAdminClient, broker, api_version, security)
 
     def __enter__(self) -> Self:
         return self
@@ -212,7 +213,7 @@ def create_topics(settings: Settings) -> list[str]:
         ConfigError: no broker, or a topic is not as it must be.
     """
     wanted = wanted_topics(settings)
-    with TopicAdmin(settings.broker) as admin:
+    with TopicAdmin(settings.broker, security=Security.of(settings)) as admin:
         created = admin.create(wanted)
         _refuse(faults(wanted, admin.find(topic.name for topic in wanted)))
     return created
@@ -225,7 +226,7 @@ def check_topics(settings: Settings) -> list[Topic]:
         ConfigError: no broker, or a topic is missing or not as it must be.
     """
     wanted = wanted_topics(settings)
-    with TopicAdmin(settings.broker) as admin:
+    with TopicAdmin(settings.broker, security=Security.of(settings)) as admin:
         found = admin.find(topic.name for topic in wanted)
     _refuse(faults(wanted, found))
     return list(found.values())

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from stream.broker.bulk_producer import BulkProducer
+from stream.broker.security import Security
 from stream.broker.topics import TopicNames
 from stream.cli.options import as_json, with_settings
 from stream.event_logs import parse_kinds
@@ -45,9 +46,10 @@ def bridge(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     progress = _Progress(as_json, idle_s=until_idle or float("inf"))
-    with BulkProducer(settings.broker, TopicNames.of(settings)) as producer:
+    security = Security.of(settings)
+    with BulkProducer(settings.broker, TopicNames.of(settings), security=security) as producer:
         group = f"{settings.app_id}-bridge-{topic}"
-        with Bridge(settings.broker, topic, group, mapper, producer) as running:
+        with Bridge(settings.broker, topic, group, mapper, producer, security=security) as running:
             running.run(lambda counts: progress.saw(counts) or ended.is_set())
     progress.say(running.counts)
 

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from stream.broker.dead_letter_box import DeadLetter, read_dead_letters, send_back
+from stream.broker.security import Security
 from stream.cli.options import as_json, with_settings
 from stream.settings import Settings
 
@@ -38,7 +39,7 @@ def list_(settings: Settings, *, as_json: bool, reason: str | None, after: int) 
     Example:
       interest-stream dead-letters list --json
     """
-    for letter in read_dead_letters(settings.broker, settings.dead_letters, reason, after):
+    for letter in read_dead_letters(settings.broker, settings.dead_letters, reason, after, Security.of(settings)):
         click.echo(msgspec.json.encode(_readable(letter)) if as_json else _line(letter))
 
 
@@ -54,8 +55,8 @@ def replay(settings: Settings, *, as_json: bool, reason: str | None, after: int)
     Example:
       interest-stream dead-letters replay --reason wrong_key --after 41
     """
-    letters = read_dead_letters(settings.broker, settings.dead_letters, reason, after)
-    sent, num_kept_back = send_back(settings.broker, letters, settings.input_topics)
+    letters = read_dead_letters(settings.broker, settings.dead_letters, reason, after, Security.of(settings))
+    sent, num_kept_back = send_back(settings.broker, letters, settings.input_topics, Security.of(settings))
     last = max((letter.offset for letter in sent), default=after)
     if as_json:
         click.echo(msgspec.json.encode({"sent": len(sent), "kept_back": num_kept_back, "last_offset": last}))

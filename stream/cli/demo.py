@@ -3,13 +3,16 @@
 import signal
 import sys
 import tempfile
+from dataclasses import fields
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
 import msgspec
+from pydantic import SecretStr
 
+from stream.broker.security import Security
 from stream.broker.topics import TopicNames
 from stream.cli.demo_view import page_address, plain_lines, terminal_view
 from stream.cli.options import with_settings
@@ -48,6 +51,8 @@ def demo(settings: Settings, events: int, rate: float, as_json: bool) -> None:
         worker_settings = settings.model_copy(
             update={name: value for name, value in SUITED.items() if name not in settings.model_fields_set}
             | {"broker": broker.bootstrap, "checkpoint_dir": Path(scratch) / "checkpoints"}
+            | {one.name: one.default for one in fields(Security)}
+            | {"sasl_password": SecretStr("")}  # whatever the environment says of another broker
             | {"partitions": MOCK_PARTITIONS, "topic_check": False}  # the embedded broker has no topic configurations
         )
         with Showcase(worker_settings, plan) as show:

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from checkpoints.lease import OwnerWatch, clock_s
+from stream.broker.security import Security
 from stream.broker.topics import TopicAdmin, faults, wanted_topics
 from stream.cli.options import as_json, with_settings
 from stream.errors import ConfigError
@@ -52,7 +53,7 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
 def _kafka(settings: Settings) -> Iterable[Finding]:
     wanted = wanted_topics(settings)
     try:
-        with TopicAdmin(settings.broker) as admin:
+        with TopicAdmin(settings.broker, security=Security.of(settings)) as admin:
             found = admin.find(topic.name for topic in wanted)
     except ConfigError as error:
         yield Finding("broker", False, str(error))

@@ -7,6 +7,7 @@ import msgspec
 from kafka import KafkaProducer
 
 from stream.broker.connection import broker_errors, connect
+from stream.broker.security import Security
 from stream.broker.topics import TopicAdmin
 from stream.cli.options import as_json, with_settings
 from stream.records.erasures import Erasure, decode_erasure, encode_erasure
@@ -32,9 +33,9 @@ def forget(settings: Settings, *, as_json: bool, users: tuple[str, ...]) -> None
       interest-stream forget ann
     """
     erasures = [Erasure(user, time.time_ns() // 1_000_000) for user in users]
-    with TopicAdmin(settings.broker) as admin:
+    with TopicAdmin(settings.broker, security=Security.of(settings)) as admin:
         admin.require([settings.erasures])
-    producer = connect(KafkaProducer, settings.broker)
+    producer = connect(KafkaProducer, settings.broker, security=Security.of(settings))
     with broker_errors(settings.broker):
         sent = []
         for erasure in erasures:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stream.broker.bulk_producer import BulkProducer
+from stream.broker.security import Security
 from stream.broker.topics import TopicNames
 from stream.cli.options import as_json, existing_files, with_settings
 from stream.errors import ConfigError
@@ -62,7 +63,7 @@ def replay_command(
     policy = ReplayPolicy(factor, shift_ms, max_errors)
     names = TopicNames.of(settings)
     began_s = time.monotonic()
-    with BulkProducer(settings.broker, names) as producer:
+    with BulkProducer(settings.broker, names, security=Security.of(settings)) as producer:
         counts = _with_progress(replay(_lines(files, mapping), producer, policy, _report))
     if not counts.sent:
         raise ConfigError(f"none of {counts.lines} lines was sent: {_unused(counts) or 'no line there'}; see --map")

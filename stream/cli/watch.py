@@ -11,6 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from stream.broker.security import Security
 from stream.broker.topics import TopicNames
 from stream.cli.drift_view import UserView, drift_table, most_drifting
 from stream.cli.options import as_json, with_settings
@@ -54,8 +55,8 @@ def watch(
     names = TopicNames.of(settings)
     worker = WorkerLine.of(settings, url)
     with (
-        ItemVectors(settings.broker, topic=names.item_vectors) as items,
-        InterestSubscriber(settings.broker, topic=names.updates) as subscriber,
+        ItemVectors(settings.broker, topic=names.item_vectors, security=Security.of(settings)) as items,
+        InterestSubscriber(settings.broker, topic=names.updates, security=Security.of(settings)) as subscriber,
     ):
         items.fill()
         try:

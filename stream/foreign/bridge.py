@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaException, Message
 
 from models.features import KINDS
 from stream.broker.bulk_producer import BulkProducer
+from stream.broker.security import OPEN, Security
 from stream.errors import ConfigError, EventError
 from stream.foreign.mapping import EventMapper
 from stream.records.dead_letters import dead_letter
@@ -56,14 +57,25 @@ class Bridge:
         group: its offsets are committed.
         mapper: reads the format.
         producer: of our topics.
+        security: how to be let in.
     """
 
-    def __init__(self, broker: str, topic: str, group: str, mapper: EventMapper, producer: BulkProducer) -> None:
+    def __init__(
+        self,
+        broker: str,
+        topic: str,
+        group: str,
+        mapper: EventMapper,
+        producer: BulkProducer,
+        *,
+        security: Security = OPEN,
+    ) -> None:
         self.counts = BridgeCounts()
         self._mapper, self._producer = mapper, producer
         self._consumer = Consumer(
             {
                 "bootstrap.servers": broker,
+                **security.confluent(),
                 "group.id": group,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,

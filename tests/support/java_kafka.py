@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.kafka import ROOT, NoKafkaError, kafka_version, wait_until_ready
@@ -18,7 +19,7 @@ PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
@@ -52,21 +53,28 @@ def why_not_java() -> str:
 
 
 class JavaKafka:
-    """A broker in a Java process of our own."""
+    """A broker in a Java process of our own.
+
+    Args:
+        listeners: more of them, as `SASL_SSL://127.0.0.1:1234`.
+        properties: what they need.
+    """
 
     is_ours = True
 
-    def __init__(self) -> None:
+    def __init__(self, listeners: Sequence[str] = (), properties: str = "") -> None:
         self._jars = fetch_jars()
         self._folder = Path(tempfile.mkdtemp(prefix="interest-stream-kafka-"))
         port, controller_port = free_ports(2)
         self.bootstrap = f"127.0.0.1:{port}"
+        own = f"PLAINTEXT://{self.bootstrap}", f"CONTROLLER://127.0.0.1:{controller_port}"
         self._properties = self._folder / "server.properties"
         self._properties.write_text(
             f"{PROPERTIES}"
-            f"listeners=PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controller_port}\n"
+            f"listeners={','.join((*own, *listeners))}\n"
             f"controller.quorum.voters=1@127.0.0.1:{controller_port}\n"
             f"log.dirs={self._folder / 'data'}\n"
+            f"{properties}"
         )
         self._log = self._folder / "kafka.log"
         self._process: subprocess.Popen[bytes] | None = None
