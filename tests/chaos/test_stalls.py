@@ -61,14 +61,16 @@ def test_a_worker_that_wakes_up_after_another_took_over_writes_nothing(
 ):
     settings = settings_on(kafka, tmp_path)
     entries = a_mixed_log(RECORDS, chance_of("zombie"))
-    with Feeder(settings, entries, RATE), a_worker(settings) as zombie:
-        zombie.wait_for(lambda s: s.updates > 0, "it emits")
+    with a_worker(settings) as zombie:
+        zombie.wait_for(lambda s: s.state == "running", "it has its partitions")
         with a_worker(settings) as heir:
             heir.wait_for(lambda s: s.state == "standby", "it stands by")
-            with frozen(zombie.process.pid):
-                heir.wait_for(lambda s: s.updates > 0, "it has taken over")
-            assert zombie.process.wait(30) != 0
-            finish(heir, settings, RECORDS)
+            with Feeder(settings, entries, RATE):
+                zombie.wait_for(lambda s: s.updates > 0, "it emits")
+                with frozen(zombie.process.pid):
+                    heir.wait_for(lambda s: s.updates > 0, "it has taken over")
+                assert zombie.process.wait(30) != 0
+                finish(heir, settings, RECORDS)
 
     check_everything(settings, InputLog.read(settings))
 
