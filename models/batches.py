@@ -93,6 +93,7 @@ class BatchBuilder:
 
     def positions(self, windows: WindowBatch, batch: int, min_queries: int = 0) -> Positions:
         """Windows padded to `batch` rows, with room for at least `min_queries`; slots and tokens are table rows."""
+        windows = windows.without_holes()
         slots = pad_rows(windows.slots, batch)
         is_query = slots < 0
         queries = np.zeros(0, np.int32)

@@ -1,6 +1,15 @@
 """The settings of the model: plain frozen values, checked once. Knows neither Kafka nor jax."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+EncoderName = Literal["gru", "lstm", "linear", "convolution", "average"]
+HeadName = Literal["point", "variational"]
+LossName = Literal["sampled_softmax", "full_softmax", "binary_cross_entropy", "squared_error"]
+OptimiserName = Literal["adam", "adamw", "adagrad", "sgd"]
+ScheduleName = Literal["constant", "warmup", "cosine", "inverse_sqrt"]
+
+FULL_SOFTMAX_MOST_ITEMS = 20_000  # its step costs as much as the sampled one's at about 2,000 items, then grows
 
 
 @dataclass(frozen=True)
@@ -10,7 +19,11 @@ class ModelConfig:
     Two models with equal configs, fed the same events in the same order, have equal parameters, bit for bit on CPU.
     """
 
-    encoder: str = "gru"
+    encoder: EncoderName = "gru"
+    head: HeadName = "point"
+    """What the encoder's context becomes: an interest, or the mean and variance of one."""
+    variational_weight: float = 1e-3
+    """Weight of the variational head's divergence from its prior in the loss."""
     dim: int = 64
     """Length of interest and item vectors."""
     encoder_window: int = 12
@@ -35,10 +48,25 @@ class ModelConfig:
     replay_ratio: int = 4
     """Replayed examples for every new one while there is time."""
     replay_capacity: int = 200_000
+    loss: LossName = "sampled_softmax"
+    optimiser: OptimiserName = "adam"
+    schedule: ScheduleName = "constant"
+    """How the learning rates run over the steps."""
+    schedule_steps: int = 10_000
+    """Steps of the warm-up, between two restarts of the cosine, or before the inverse square root falls."""
     learning_rate: float = 2e-3
     row_learning_rate: float = 5e-3
     """Learning rate of embedding rows, which are touched rarely."""
+    weight_decay: float = 1e-2
+    """Of AdamW, times the learning rate."""
+    l1: float = 0.0
+    l2: float = 0.0
     dropout: float = 0.2
+    crop: float = 0.0
+    """Share of replayed windows that lose some of their oldest positions; for the next three see `augmentation`."""
+    mask: float = 0.0
+    reorder: float = 0.0
+    substitute: float = 0.0
     score_scale: float = 12.0
     """Initial factor from cosine to logit; learned afterwards."""
     purchase_weight: float = 1.0

@@ -18,9 +18,9 @@ from models.network import InterestNetwork
 from models.ranking import RankBatch, catalogue_sizes, rank, top
 from models.recommend import NEAREST, Answer, Query, ask
 from models.saving import Array, Column, RowTracker, Saved, State
-from models.step import NetworkLearner, NetworkState, item_vectors, replace_rows, start_items
+from models.step import NetworkLearner, NetworkState, item_vectors, start_items
 from models.structure import Params, Structure
-from models.table import EmbeddingTable, fresh_vectors, gather
+from models.table import EmbeddingTable, fresh_vectors, gather, replace_rows
 
 PADDED_SIZES = (32, 256, 1024)  # windows or items of one call; more are done in chunks of the largest
 FEW = PADDED_SIZES[0]  # windows that are ranked, or on which the gate learns, at a time
@@ -35,12 +35,14 @@ class Device(Saved):
     Attributes:
         compilations: XLA compilations of its functions so far; flat after `compile`.
         step: learning steps taken.
+        num_negatives: sampled items of a step.
     """
 
     def __init__(self, config: ModelConfig, builder: BatchBuilder, num_item_rows: int) -> None:
         super().__init__()
         self.compilations = 0
         self.step = 0
+        self.num_negatives = num_item_rows if config.loss == "full_softmax" else config.num_negatives
         self._config, self._builder, self._num_item_rows = config, builder, num_item_rows
         self._components = Components(config.encoder_window)
         rngs = nnx.Rngs(config.seed)
@@ -49,7 +51,7 @@ class Device(Saved):
         self._gate = Structure(Gate(network.encoder.width, self._components, rngs))
         network_learner = NetworkLearner(self._network, config)
         gate_learner = GateLearner(self._gate, config.learning_rate)
-        self._state: NetworkState = network_learner.begin(self._initial_table())
+        self._state: NetworkState = network_learner.begin(jnp.asarray(self._initial_vectors()))
         self._gate_state: GateState = gate_learner.begin()
         self._read = self._jit(self._traced_read)
         self._learn = self._jit(network_learner.learn, donate_argnums=(0,))
@@ -71,10 +73,10 @@ class Device(Saved):
 
     def _traced_read(
         self, params: Params, vectors: jax.Array, positions: Positions
-    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         network = self._network.build(params)
-        context, interest = network(vectors, positions)
-        return context, interest, interest * network.scale[...]
+        context, interest, uncertainty = network(vectors, positions)
+        return context, interest, interest * network.scale[...], uncertainty
 
     def _traced_rank(
         self, params: Params, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
@@ -97,22 +99,20 @@ class Device(Saved):
         vectors[0] = 0
         return vectors
 
-    def _initial_table(self) -> EmbeddingTable:
-        vectors = jnp.asarray(self._initial_vectors())
-        return EmbeddingTable(vectors, jnp.zeros_like(vectors), jnp.zeros_like(vectors))
-
-    def encode(self, windows: WindowBatch) -> np.ndarray:
-        """Interests of any number of windows: `[windows, dim]` float32."""
-        interests = [np.zeros((0, self._config.dim), np.float32)]
+    def encode(self, windows: WindowBatch) -> tuple[np.ndarray, np.ndarray]:
+        """Interests of any number of windows and how uncertain they are: `[windows, dim]`, `[windows]` float32."""
+        interests, uncertainties = [np.zeros((0, self._config.dim), np.float32)], [np.zeros(0, np.float32)]
         for part, size in _parts(len(windows)):
             some = windows.take(part)
-            interests.append(np.asarray(self._read_windows(some, size)[1])[: len(some)])
-        return np.concatenate(interests)
+            _, interest, _, uncertainty = self._read_windows(some, size)
+            interests.append(np.asarray(interest)[: len(some)])
+            uncertainties.append(np.asarray(uncertainty)[: len(some)])
+        return np.concatenate(interests), np.concatenate(uncertainties)
 
     def _read_windows(self, windows: WindowBatch, size: int, min_queries: int = 0) -> tuple[jax.Array, ...]:
         positions = self._builder.positions(windows, size, min_queries)
-        context, interest, scaled = self._read(self._state.params, self._state.table.vectors, positions)
-        return context, interest, scaled
+        read: tuple[jax.Array, ...] = self._read(self._state.params, self._state.table.vectors, positions)
+        return read
 
     def item_vectors(self, slots: np.ndarray) -> np.ndarray:
         """Unit vectors of any number of items: `[items, dim]` float32."""
@@ -131,19 +131,19 @@ class Device(Saved):
 
     def learn_gate(self, windows: WindowBatch, batch: GateBatch) -> jax.Array:
         """One step of the gate on `FEW` examples; returns before it is computed."""
-        context, _, scaled = self._read_windows(windows, FEW)
+        context, _, scaled, _ = self._read_windows(windows, FEW)
         vectors = self._state.table.vectors
         self._gate_state, loss = self._learn_gate(self._gate_state, vectors, context, scaled, batch)
         return jnp.asarray(loss)
 
     def rank(self, windows: WindowBatch, batch: RankBatch) -> np.ndarray:
         """Ranks of up to `FEW` targets, see `ranking.rank`."""
-        context, _, scaled = self._read_windows(windows, FEW)
+        context, _, scaled, _ = self._read_windows(windows, FEW)
         return np.asarray(self._rank(self._gate_state.params, self._state.table.vectors, context, scaled, batch))
 
     def top(self, windows: WindowBatch, batch: RankBatch) -> np.ndarray:
         """The best items after up to `FEW` windows, see `ranking.top`; compiled when it is first called."""
-        context, _, scaled = self._read_windows(windows, FEW)
+        context, _, scaled, _ = self._read_windows(windows, FEW)
         return np.asarray(self._top(self._gate_state.params, self._state.table.vectors, context, scaled, batch))
 
     def recommend(self, windows: WindowBatch, query: Query) -> Answer:
@@ -200,9 +200,7 @@ class Device(Saved):
         size, window = self._config.batch_size, self._config.encoder_window
         soft = np.zeros((size, self._config.num_soft_targets), np.int32)
         for queries in query_sizes(size, window):
-            self.learn(
-                self._builder.step(empty_examples(size, window), soft, _nobody(self._config.num_negatives), queries)
-            )
+            self.learn(self._builder.step(empty_examples(size, window), soft, _nobody(self.num_negatives), queries))
         self.learn_gate(WindowBatch.empty(FEW, window), self._empty_gate())
         nothing = np.zeros(0, np.int32)
         self.start_items(nothing, np.zeros((0, window), np.int32), nothing, nothing)
@@ -227,18 +225,19 @@ class Device(Saved):
     def tracked(self) -> Mapping[str, Column]:
         """The table's rows, of items and query tokens; those never touched are as the seed made them."""
         is_touched = np.ones(self._builder.num_rows, bool)
-        return {"is_touched": is_touched, **self._state.table._asdict()}
+        columns: dict[str, Any] = {**self._state.table.columns()}
+        return {"is_touched": is_touched, **columns}
 
     def rows_of(self, rows: Array) -> dict[str, Any]:
         """The content of some rows of the table, read from the device in padded parts."""
-        parts = [
-            [np.asarray(column)[: len(rows[part])] for column in self._gather(self._state.table, pad_rows(some, size))]
-            for part, size in _parts(len(rows))
-            for some in [rows[part].astype(np.int32)]
-        ]
         empty = np.zeros((0, self._config.dim), np.float32)
-        columns = [np.concatenate([empty, *(part[i] for part in parts)]) for i in range(3)]
-        return {"is_touched": np.ones(len(rows), bool), **dict(zip(EmbeddingTable._fields, columns, strict=True))}
+        parts = {name: [empty] for name in self._state.table.columns()}
+        for part, size in _parts(len(rows)):
+            some = rows[part].astype(np.int32)
+            for name, column in self._gather(self._state.table, pad_rows(some, size)).columns().items():
+                parts[name].append(np.asarray(column)[: len(some)])
+        columns = {name: np.concatenate(column) for name, column in parts.items()}
+        return {"is_touched": np.ones(len(rows), bool), **columns}
 
     def wholes(self) -> Mapping[str, Array]:
         """Network and gate with their moments."""
@@ -249,12 +248,13 @@ class Device(Saved):
         leaves = [jnp.asarray(state[jax.tree_util.keystr(path)]) for path, _ in self._leaves()]
         small, self._gate_state = jax.tree.unflatten(jax.tree.structure(self._small()), leaves)
         vectors = self._initial_vectors()
-        parts = {"vectors": vectors, "mean": np.zeros_like(vectors), "square": np.zeros_like(vectors)}
+        parts = {"vectors": vectors, **{name: np.zeros_like(vectors) for name in self._state.table.moments}}
         is_touched = state.get("is_touched", np.zeros(len(vectors), bool))
         for name, part in parts.items():
             if is_touched.any():
                 part[is_touched] = state[name][is_touched]
-        table = EmbeddingTable(**{name: jnp.asarray(part) for name, part in parts.items()})
+        columns = {name: jnp.asarray(part) for name, part in parts.items()}
+        table = EmbeddingTable(columns.pop("vectors"), columns)
         self._state = NetworkState(**small, table=table)
         self.step = int(self._state.step)
         self.tracker.clear()

@@ -1,16 +1,16 @@
 """The gate: how much to trust the network and each part of the memory, given the window, and how it learns that."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from models import adam
+from models import optimiser
 from models.batches import Array, Candidates
+from models.heads import unit
 from models.memory import Components
-from models.network import unit
 from models.objective import log_sum_of_others, mixture_nll, weighted_mean
 from models.structure import Params, Structure
 
@@ -21,7 +21,7 @@ class GateState(NamedTuple):
     """Parameters of the gate and their Adam moments."""
 
     params: Params
-    moments: adam.Moments
+    moments: Any
 
 
 class GateBatch(NamedTuple):
@@ -93,11 +93,12 @@ class GateLearner:
     def __init__(self, gate: Structure[Gate], learning_rate: float) -> None:
         self._gate = gate
         self._learning_rate = learning_rate
+        self._adam = optimiser.Optimiser(optimiser.direction("adam"))
 
     def begin(self) -> GateState:
         """The state before any step."""
         params = {name: jnp.array(value) for name, value in self._gate.initial.items()}
-        return GateState(params, adam.begin(params))
+        return GateState(params, self._adam.begin(params))
 
     def learn(
         self, state: GateState, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: GateBatch
@@ -127,5 +128,5 @@ class GateLearner:
             return weighted_mean(mixture_nll(log_weights, own * sharpness - total, batch.probabilities), batch.weights)
 
         loss, gradient = jax.value_and_grad(loss_of)(state.params)
-        after = GateState(*adam.step(state.params, gradient, state.moments, self._learning_rate))
-        return adam.apply_if(adam.is_finite(loss, gradient), after, state), loss
+        after = GateState(*self._adam.step(state.params, gradient, state.moments, self._learning_rate))
+        return optimiser.apply_if(optimiser.is_finite(loss, gradient), after, state), loss

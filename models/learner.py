@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from models.augmentation import augment, augmentation_policy
 from models.batches import BatchBuilder, Candidates
 from models.config import ModelConfig
 from models.device import FEW, GATE_KNOWN, GATE_SAMPLES, Device
@@ -19,7 +20,7 @@ from models.queries import QueryVocabulary
 from models.ranker import Ranker
 from models.recommend import Recommendations, RecommendPolicy
 from models.recommender import Recommender
-from models.sampling import join_known, sample_items
+from models.sampling import all_items, join_known, sample_items
 from models.saving import Array, Saved, State, joined, part_of, state_of
 from models.vocabulary import ItemVocabulary, Resolved
 
@@ -59,6 +60,16 @@ class PopularItems(NamedTuple):
     share: np.ndarray
 
 
+class Reading(NamedTuple):
+    """Attributes:
+    interests: `[windows, dim]` float32 of length 1.
+    uncertainties: `[windows]` float32 in [0, 1]; None from a head that knows none.
+    """
+
+    interests: np.ndarray
+    uncertainties: np.ndarray | None
+
+
 class OnlineLearner:
     """Scores, learns and encodes. All calls come from one thread; each is one bounded piece of work.
 
@@ -86,6 +97,7 @@ class OnlineLearner:
         self._device = Device(config, self._builder, num_rows)
         self.ranker = Ranker(self.items, self._memory, self._device)
         self._recommender = Recommender(self._device, self._memory, self.items)
+        self._augmentation = augmentation_policy(config)
         self._is_fresh = np.ones(num_rows, bool)
         self._is_touched = np.zeros(num_rows, bool)
         self._touched: list[np.ndarray] = []
@@ -133,14 +145,16 @@ class OnlineLearner:
         return resolved
 
     def encode(self, windows: WindowBatch) -> np.ndarray:
-        """Interests of users by their windows after the newest event.
+        """Interests of users by their windows after the newest event: `[windows, dim]` float32, see `read`."""
+        return self.read(windows).interests
+
+    def read(self, windows: WindowBatch) -> Reading:
+        """Interests of users by their windows after the newest event, and how uncertain they are.
 
         A row does not depend on the others, except that the padded size of the call may change its last bit.
-
-        Returns:
-            `[windows, dim]` float32 of unit length.
         """
-        return self._device.encode(windows.newest(self.config.encoder_window))
+        interests, uncertainties = self._device.encode(windows.newest(self.config.encoder_window))
+        return Reading(interests, uncertainties if self.config.head == "variational" else None)
 
     def item_vectors(self, slots: np.ndarray) -> np.ndarray:
         """What interests are compared with: `[items, dim]` float32 of unit length, for `slots` `[items]` int32."""
@@ -197,6 +211,8 @@ class OnlineLearner:
         rng = self._rng(_REPLAY, self._num_replays)
         self._num_replays += 1
         examples = self._ring.sample(self.config.batch_size, rng)
+        windows = augment(examples.windows, self._augmentation, self._memory, rng)
+        examples = Examples(windows, examples.targets, examples.kinds)
         self._step(examples, self._memory.recent_items(examples.windows.slots), rng)
 
     def _rng(self, purpose: int, count: int) -> np.random.Generator:
@@ -246,7 +262,7 @@ class OnlineLearner:
 
     def _step(self, examples: Examples, items: np.ndarray, rng: np.random.Generator) -> jax.Array:
         soft_targets = self._memory.sample_successors(items, self.config.num_soft_targets, rng)
-        batch = self._builder.step(examples, soft_targets, self._sample(self.config.num_negatives, rng))
+        batch = self._builder.step(examples, soft_targets, self._negatives(rng))
         loss = self._device.learn(batch)
         self._touch(np.asarray(batch.rows))
         return loss
@@ -267,6 +283,11 @@ class OnlineLearner:
         likeliest = recollection.likeliest(GATE_KNOWN)
         known = likeliest[self._memory.is_seen[likeliest]]
         return join_known(known, GATE_KNOWN, self._sample(GATE_SAMPLES, rng))
+
+    def _negatives(self, rng: np.random.Generator) -> Candidates:
+        if self.config.loss == "full_softmax":
+            return all_items(self._memory.is_seen)
+        return self._sample(self._device.num_negatives, rng)
 
     def _sample(self, count: int, rng: np.random.Generator) -> Candidates:
         in_use = range(self.items.first, self.items.end)

@@ -8,13 +8,9 @@ from models.batches import Array, Positions
 from models.config import ModelConfig
 from models.encoders import build_encoder
 from models.features import KINDS, NUM_GAP_BUCKETS
+from models.heads import build_head
 
 RECENCY = 0.7  # initial factor from the share of an item in the window's mean to that of the one before it
-
-
-def unit(vectors: jax.Array) -> jax.Array:
-    """Vectors at length 1 along the last axis; zeros stay zeros."""
-    return vectors * jax.lax.rsqrt(jnp.sum(vectors * vectors, axis=-1, keepdims=True) + 1e-8)
 
 
 def drop(values: jax.Array, ratio: float, key: jax.Array) -> jax.Array:
@@ -58,34 +54,34 @@ class InterestNetwork(nnx.Module):
             num_features, config.dim, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs
         )
         self.encoder = build_encoder(config, rngs)
-        self.head = nnx.Linear(self.encoder.width, config.dim, use_bias=False, rngs=rngs)
+        self.head = build_head(config, self.encoder.width, rngs)
         self.recency = nnx.Param(jnp.log(RECENCY) * jnp.arange(config.encoder_window, dtype=jnp.float32))
         self.carried_over = nnx.Param(jnp.float32(1.0))
         self.scale = nnx.Param(jnp.float32(config.score_scale))
 
-    def __call__(self, vectors: jax.Array, positions: Positions) -> tuple[jax.Array, jax.Array]:
-        """Read windows as when serving: context `[batch, width]` and interest `[batch, dim]` of unit length."""
+    def __call__(self, vectors: jax.Array, positions: Positions) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Read windows as when serving: context `[batch, width]`, interest and uncertainty as from a `Head`."""
         inputs, is_real = self._inputs(vectors, positions)
         context = self.encoder(inputs, is_real)
-        return context, self._interest(context, inputs, is_real)
+        return context, *self.head(context, self._carried(inputs, is_real))
 
-    def noisy(self, vectors: jax.Array, positions: Positions, key: jax.Array) -> jax.Array:
-        """Interests `[batch, dim]` with dropout on inputs and context, for learning."""
-        input_key, context_key = jax.random.split(key)
+    def noisy(self, vectors: jax.Array, positions: Positions, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Interests and their costs as from `Head.sample`, with dropout on inputs and context, for learning."""
+        input_key, context_key, head_key = jax.random.split(key, 3)
         inputs, is_real = self._inputs(vectors, positions)
         inputs = drop(inputs, self.dropout, input_key)
-        context = self.encoder(inputs, is_real)
-        return self._interest(drop(context, self.dropout, context_key), inputs, is_real)
+        context = drop(self.encoder(inputs, is_real), self.dropout, context_key)
+        return self.head.sample(context, self._carried(inputs, is_real), head_key)
 
-    def _interest(self, context: jax.Array, inputs: jax.Array, is_real: jax.Array) -> jax.Array:
-        """What the encoder says plus a mean of the window itself, so that interests live where items do from the start.
+    def _carried(self, inputs: jax.Array, is_real: jax.Array) -> jax.Array:
+        """A mean of the window itself, `[batch, dim]`, so that interests live where items do from the start.
 
         After CORE (Hou et al. 2022). The n-th newest real position has one weight, wherever empty ones stand.
         """
         num_newer = jnp.cumsum(is_real[:, ::-1], axis=1, dtype=jnp.int32)[:, ::-1] - is_real.astype(jnp.int32)
         logits = jnp.where(is_real, self.recency[...][num_newer], -1e9)
         mean = jnp.einsum("bt,btd->bd", jax.nn.softmax(logits, axis=1), inputs)
-        return unit(self.head(context) + self.carried_over[...] * mean)
+        return self.carried_over[...] * mean
 
     def _inputs(self, vectors: jax.Array, positions: Positions) -> tuple[jax.Array, jax.Array]:
         """Position vectors plus what kind, time gap and value of each event say; 0 where the window is empty."""

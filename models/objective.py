@@ -1,9 +1,69 @@
-"""What is minimised: sampled softmax for the network, the mixture's log-likelihood for the gate. Pure functions."""
+"""What is minimised: one of four losses for the network, the mixture's log-likelihood for the gate. Pure functions."""
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from models.batches import Array
+from models.config import LossName
+
+NOT_COUNTED = 1e8  # a log q beyond this marks a sample that must not count
+
+
+class Comparison(NamedTuple):
+    """Interests beside what followed and what did not; all vectors of length 1.
+
+    Attributes:
+        interests: `[batch, dim]` float32.
+        scale: scalar, from cosine to logit.
+        positives: `[batch, positives, dim]` float32, the target's vector first.
+        negatives: `[samples, dim]` float32.
+        log_q: `[samples]` float32, see `log_sum_of_others`; huge for a sample that must not count.
+        is_same: `[batch, samples]` bool, where the sampled item is the target itself.
+    """
+
+    interests: jax.Array
+    scale: jax.Array
+    positives: jax.Array
+    negatives: jax.Array
+    log_q: Array
+    is_same: Array
+
+
+def loss_of(name: LossName, compared: Comparison) -> jax.Array:
+    """The loss of each positive: `[batch, positives]` float32."""
+    match name:
+        case "sampled_softmax" | "full_softmax":  # full: every item is in the sample, once
+            return softmax_loss(compared)
+        case "binary_cross_entropy":
+            return binary_cross_entropy(compared)
+        case "squared_error":
+            return squared_error(compared)
+
+
+def softmax_loss(compared: Comparison) -> jax.Array:
+    """Negative log-likelihood of each positive among the items that the negatives stand for."""
+    scaled = compared.interests * compared.scale
+    others = log_sum_of_others(scaled @ compared.negatives.T, compared.log_q, compared.is_same)
+    own = jnp.einsum("bd,bpd->bp", scaled, compared.positives)
+    return jnp.logaddexp(own, others[:, None]) - own
+
+
+def binary_cross_entropy(compared: Comparison) -> jax.Array:
+    """Each positive is told apart from all negatives, which together weigh as much as it does."""
+    scaled = compared.interests * compared.scale
+    counts = ~compared.is_same & jnp.asarray(compared.log_q < NOT_COUNTED)[None, :]
+    against = jnp.sum(jax.nn.softplus(scaled @ compared.negatives.T), axis=1, where=counts)
+    against /= jnp.maximum(jnp.sum(counts, axis=1), 1).astype(jnp.float32)
+    own = jnp.einsum("bd,bpd->bp", scaled, compared.positives)
+    return jax.nn.softplus(-own) + against[:, None]
+
+
+def squared_error(compared: Comparison) -> jax.Array:
+    """Squared distance from the interest to each positive, which stands still: else all vectors would become one."""
+    positives = jax.lax.stop_gradient(compared.positives)
+    return jnp.sum((compared.interests[:, None, :] - positives) ** 2, axis=-1)
 
 
 def log_sum_of_others(logits: jax.Array, log_q: Array, is_same: Array) -> jax.Array:

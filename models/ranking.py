@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from models.batches import Array
 from models.gate import Gate
-from models.network import unit
+from models.heads import unit
 
 SMALLEST_CATALOGUE = 4_096
 TOP_ITEMS = 20

@@ -31,6 +31,12 @@ def sample_items(
     return Candidates(slots, np.where(is_seen[slots], log_q, _NEVER))
 
 
+def all_items(is_seen: np.ndarray) -> Candidates:
+    """Every item that was seen stands for itself; `is_seen`: `[items]` bool."""
+    slots = np.where(is_seen, np.arange(len(is_seen)), 0).astype(np.int32)
+    return Candidates(slots, np.where(is_seen, np.float32(0.0), _NEVER))
+
+
 def join_known(known: np.ndarray, room: int, sampled: Candidates) -> Candidates:
     """Items that stand for themselves, then a sample that stands for all others.
 

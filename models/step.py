@@ -1,17 +1,18 @@
 """One learning step of the network as a pure function of its state, and what else moves the table's rows."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from models import adam
+from models import optimiser
 from models.batches import Array, StepBatch
 from models.config import ModelConfig
-from models.network import InterestNetwork, unit
-from models.objective import log_sum_of_others, weighted_mean
+from models.heads import unit
+from models.network import InterestNetwork
+from models.objective import Comparison, loss_of, weighted_mean
 from models.structure import Params, Structure
-from models.table import INITIAL_SCALE, EmbeddingTable, adam_rows, gather, scatter
+from models.table import INITIAL_SCALE, EmbeddingTable, gather, scatter
 
 
 class NetworkState(NamedTuple):
@@ -19,13 +20,13 @@ class NetworkState(NamedTuple):
 
     Attributes:
         params: the network's parameters.
-        moments: their Adam moments.
+        moments: what the optimiser keeps for them.
         table: item and token vectors.
         step: int32, steps taken.
     """
 
     params: Params
-    moments: adam.Moments
+    moments: Any
     table: EmbeddingTable
     step: jax.Array
 
@@ -36,11 +37,13 @@ class NetworkLearner:
     def __init__(self, network: Structure[InterestNetwork], config: ModelConfig) -> None:
         self._network = network
         self._config = config
+        self._optimiser = optimiser.optimiser(config)
 
-    def begin(self, table: EmbeddingTable) -> NetworkState:
+    def begin(self, vectors: jax.Array) -> NetworkState:
         """The state before any step."""
         params = {name: jnp.array(value) for name, value in self._network.initial.items()}
-        return NetworkState(params, adam.begin(params), table, jnp.int32(0))
+        table = EmbeddingTable(vectors, self._optimiser.begin_rows(vectors))
+        return NetworkState(params, self._optimiser.begin(params), table, jnp.int32(0))
 
     def learn(self, state: NetworkState, batch: StepBatch) -> tuple[NetworkState, jax.Array]:
         """One step; returns the state after it, unchanged but for the count if the loss is not finite, and the loss."""
@@ -48,29 +51,40 @@ class NetworkLearner:
         key = jax.random.fold_in(jax.random.key(self._config.seed), state.step)
         gradient = jax.value_and_grad(self._loss, argnums=(0, 1))
         loss, (for_params, for_rows) = gradient(state.params, before.vectors, batch, key)
-        params, moments = adam.step(state.params, for_params, state.moments, self._config.learning_rate)
-        rows = adam_rows(before, for_rows, self._config.row_learning_rate)
-        is_finite = adam.is_finite(loss, for_params, for_rows)
-        params, moments, rows = adam.apply_if(is_finite, (params, moments, rows), (state.params, state.moments, before))
+        factor = optimiser.rate_factor(self._config, state.step)
+        rate, row_rate = self._config.learning_rate * factor, self._config.row_learning_rate * factor
+        params, moments = self._optimiser.step(state.params, for_params, state.moments, rate)
+        rows = self._optimiser.step_rows(before, for_rows, row_rate)
+        is_finite = optimiser.is_finite(loss, for_params, for_rows)
+        params, moments, rows = optimiser.apply_if(
+            is_finite, (params, moments, rows), (state.params, state.moments, before)
+        )
         loss = jnp.where(is_finite, loss, jnp.nan)
         return NetworkState(params, moments, scatter(state.table, batch.rows, rows), state.step + 1), loss
 
     def _loss(self, params: Params, rows: jax.Array, batch: StepBatch, key: jax.Array) -> jax.Array:
         network = self._network.build(params)
-        scaled = network.noisy(rows, batch.positions, key) * network.scale[...]
-        is_same = batch.targets[:, None] == batch.negatives.slots[None, :]
-        others = log_sum_of_others(scaled @ unit(rows[batch.negatives.slots]).T, batch.negatives.log_q, is_same)
-        own = jnp.sum(scaled * unit(rows[batch.targets]), axis=-1)
-        hard = jnp.logaddexp(own, others) - own
-        if not self._config.num_soft_targets:
-            return weighted_mean(hard, batch.weights)
-        towards = jnp.einsum("bd,bsd->bs", scaled, unit(rows[batch.soft_targets]))
-        soft = jnp.logaddexp(towards, others[:, None]) - towards
-        is_soft = jnp.asarray(batch.soft_targets > 0)
+        interests, costs = network.noisy(rows, batch.positions, key)
+        positives = jnp.concatenate([batch.targets[:, None], batch.soft_targets], axis=1)
+        losses = loss_of(
+            self._config.loss,
+            Comparison(
+                interests,
+                network.scale[...],
+                unit(rows[positives]),
+                unit(rows[batch.negatives.slots]),
+                batch.negatives.log_q,
+                batch.targets[:, None] == batch.negatives.slots[None, :],
+            ),
+        )
+        return weighted_mean(self._shared(losses, positives[:, 1:] > 0) + costs, batch.weights)
+
+    def _shared(self, losses: jax.Array, is_soft: jax.Array) -> jax.Array:
+        """The target's loss, and for a share of it the mean over the soft targets where there are any: `[batch]`."""
         num_soft = jnp.sum(is_soft, axis=1)
-        mean = jnp.sum(soft, axis=1, where=is_soft) / jnp.maximum(num_soft, 1).astype(jnp.float32)
+        mean = jnp.sum(losses[:, 1:], axis=1, where=is_soft) / jnp.maximum(num_soft, 1).astype(jnp.float32)
         share = jnp.where(num_soft > 0, self._config.soft_target_weight, 0.0)
-        return weighted_mean((1 - share) * hard + share * mean, batch.weights)
+        return (1 - share) * losses[:, 0] + share * mean
 
 
 def start_items(
@@ -92,13 +106,6 @@ def start_items(
 def item_vectors(vectors: jax.Array, slots: Array) -> jax.Array:
     """Vectors of items at unit length: `[batch, dim]`."""
     return unit(vectors[slots])
-
-
-def replace_rows(table: EmbeddingTable, rows: Array, vectors: Array) -> EmbeddingTable:
-    """Fresh vectors and zero moments for recycled rows; rows off the table are dropped."""
-    fresh = jnp.asarray(vectors)
-    zeros = jnp.zeros_like(fresh)
-    return scatter(table, rows, EmbeddingTable(fresh, zeros, zeros))
 
 
 def _start(vectors: jax.Array, items: Array, windows: Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""The embedding table on the device, and an Adam that moves only the rows that a step touched."""
+"""The embedding table on the device, of which a step moves the touched rows only."""
 
 from typing import NamedTuple
 
@@ -6,24 +6,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from models import adam
 from models.batches import Array
 
 INITIAL_SCALE = 0.3  # standard deviation of a fresh vector's coordinates
 
 
 class EmbeddingTable(NamedTuple):
-    """Vectors of all items and query tokens with their Adam moments; row 0 is padding and stays zero.
+    """Vectors of all items and query tokens with their moments; row 0 is padding and stays zero.
 
     Attributes:
         vectors: `[rows, dim]` float32.
-        mean: `[rows, dim]` float32, first moments.
-        square: `[rows, dim]` float32, second moments.
+        moments: each `[rows, dim]` float32, what the optimiser keeps for a row beside its vector, by name.
     """
 
     vectors: jax.Array
-    mean: jax.Array
-    square: jax.Array
+    moments: dict[str, jax.Array]
+
+    def columns(self) -> dict[str, jax.Array]:
+        """All of it by name."""
+        return {"vectors": self.vectors, **self.moments}
 
 
 def fresh_vectors(count: int, dim: int, rng: np.random.Generator) -> np.ndarray:
@@ -33,20 +34,21 @@ def fresh_vectors(count: int, dim: int, rng: np.random.Generator) -> np.ndarray:
 
 def gather(table: EmbeddingTable, rows: Array) -> EmbeddingTable:
     """The table's rows; zeros for rows beyond its end."""
-    vectors, mean, square = (part.at[rows].get(mode="fill", fill_value=0.0) for part in table)
-    return EmbeddingTable(vectors, mean, square)
+    gathered: EmbeddingTable = jax.tree.map(lambda part: part.at[rows].get(mode="fill", fill_value=0.0), table)
+    return gathered
 
 
 def scatter(table: EmbeddingTable, rows: Array, values: EmbeddingTable) -> EmbeddingTable:
     """The table with distinct `rows` replaced; rows beyond its end are dropped."""
-    vectors, mean, square = (
-        part.at[rows].set(value, mode="drop", unique_indices=True) for part, value in zip(table, values, strict=True)
-    )
-    return EmbeddingTable(vectors, mean, square)
+
+    def replaced(part: jax.Array, value: jax.Array) -> jax.Array:
+        return part.at[rows].set(value, mode="drop", unique_indices=True)
+
+    after: EmbeddingTable = jax.tree.map(replaced, table, values)
+    return after
 
 
-def adam_rows(rows: EmbeddingTable, gradients: jax.Array, learning_rate: float) -> EmbeddingTable:
-    """One step of Adam on gathered rows; each began at a time of its own, so no shared count corrects their moments."""
-    before = adam.Moments(jnp.int32(adam.LONG_AGO), rows.mean, rows.square)
-    vectors, after = adam.step(rows.vectors, gradients, before, learning_rate)
-    return EmbeddingTable(vectors, jnp.asarray(after.mu), jnp.asarray(after.nu))
+def replace_rows(table: EmbeddingTable, rows: Array, vectors: Array) -> EmbeddingTable:
+    """Fresh vectors and zero moments for recycled rows; rows off the table are dropped."""
+    fresh = jnp.asarray(vectors)
+    return scatter(table, rows, EmbeddingTable(fresh, {name: jnp.zeros_like(fresh) for name in table.moments}))

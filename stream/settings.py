@@ -12,7 +12,15 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from models.config import ModelConfig
+from models.config import (
+    FULL_SOFTMAX_MOST_ITEMS,
+    EncoderName,
+    HeadName,
+    LossName,
+    ModelConfig,
+    OptimiserName,
+    ScheduleName,
+)
 from models.features import KINDS
 from stream.errors import ConfigError
 
@@ -24,6 +32,7 @@ _DEFAULT_MODEL = ModelConfig()
 
 PositiveInt = Annotated[int, Field(gt=0)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
 
 
 class Settings(BaseSettings):
@@ -129,7 +138,17 @@ class Settings(BaseSettings):
     learning: bool = Field(
         True, description="Learn from the events; off, what was learned so far is served and windows go on."
     )
-    encoder: Literal["gru"] = Field("gru", description="Encoder from window to interest.")
+    encoder: EncoderName = Field(
+        _DEFAULT_MODEL.encoder,
+        description="Encoder from window to interest: gru, lstm, linear, convolution or average.",
+    )
+    head: HeadName = Field(
+        _DEFAULT_MODEL.head,
+        description="point, or variational: updates then tell how uncertain the interest is.",
+    )
+    variational_weight: NonNegative = Field(
+        _DEFAULT_MODEL.variational_weight, description="Weight of the variational head's divergence in the loss."
+    )
     dim: Annotated[int, Field(ge=4, le=1_024)] = Field(_DEFAULT_MODEL.dim, description="Length of the vectors.")
     encoder_window: PositiveInt = Field(
         _DEFAULT_MODEL.encoder_window, description="Newest window positions that the encoder reads."
@@ -150,11 +169,43 @@ class Settings(BaseSettings):
         description="Past examples learned again for each new one while there is time.",
     )
     replay_capacity: PositiveInt = Field(_DEFAULT_MODEL.replay_capacity, description="Past examples kept for replay.")
+    loss: LossName = Field(
+        _DEFAULT_MODEL.loss,
+        description="sampled_softmax, full_softmax (small catalogues), binary_cross_entropy or squared_error.",
+    )
+    optimiser: OptimiserName = Field(_DEFAULT_MODEL.optimiser, description="adam, adamw, adagrad or sgd.")
     learning_rate: Annotated[float, Field(gt=0)] = Field(
-        _DEFAULT_MODEL.learning_rate, description="Adam's learning rate of the network."
+        _DEFAULT_MODEL.learning_rate, description="Learning rate of the network."
     )
     row_learning_rate: Annotated[float, Field(gt=0)] = Field(
-        _DEFAULT_MODEL.row_learning_rate, description="Adam's learning rate of item and query vectors."
+        _DEFAULT_MODEL.row_learning_rate, description="Learning rate of item and query vectors."
+    )
+    schedule: ScheduleName = Field(
+        _DEFAULT_MODEL.schedule,
+        description="How learning rates run: constant, warmup, cosine (with restarts) or inverse_sqrt.",
+    )
+    schedule_steps: PositiveInt = Field(
+        _DEFAULT_MODEL.schedule_steps,
+        description="Steps of the warm-up, between the cosine's restarts, or before the inverse square root falls.",
+    )
+    weight_decay: NonNegative = Field(_DEFAULT_MODEL.weight_decay, description="AdamW's decay of weights.")
+    l1: NonNegative = Field(_DEFAULT_MODEL.l1, description="Weight of the L1 penalty on weights and touched vectors.")
+    l2: NonNegative = Field(_DEFAULT_MODEL.l2, description="Weight of the L2 penalty on weights and touched vectors.")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        _DEFAULT_MODEL.dropout, description="Share of inputs and of the context that a learning step does not see."
+    )
+    crop: Ratio = Field(
+        _DEFAULT_MODEL.crop, description="Share of replayed windows that lose some of their oldest events."
+    )
+    mask: Ratio = Field(
+        _DEFAULT_MODEL.mask, description="Share of events in replayed windows that are left out; never the newest."
+    )
+    reorder: Ratio = Field(
+        _DEFAULT_MODEL.reorder, description="Share of replayed windows whose newest 3 events are shuffled."
+    )
+    substitute: Ratio = Field(
+        _DEFAULT_MODEL.substitute,
+        description="Share of items in replayed windows that give way to one visited after them.",
     )
     purchase_weight: Annotated[float, Field(gt=0)] = Field(
         _DEFAULT_MODEL.purchase_weight, description="Weight of a purchase in the loss; a click weighs 1."
@@ -211,6 +262,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"encoder_window={self.encoder_window} exceeds window_size={self.window_size}; "
                 "the encoder cannot read more than is kept"
+            )
+        if self.loss == "full_softmax" and self.max_items > FULL_SOFTMAX_MOST_ITEMS:
+            raise ValueError(
+                f"loss=full_softmax compares with every item and max_items={self.max_items}; "
+                f"set max_items to at most {FULL_SOFTMAX_MOST_ITEMS}, or loss=sampled_softmax"
             )
         if self.queue_events < self.micro_batch_size:
             raise ValueError(

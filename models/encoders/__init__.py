@@ -7,7 +7,11 @@ from flax import nnx
 
 from models.batches import Array
 from models.config import ModelConfig
+from models.encoders.average import AverageEncoder
+from models.encoders.convolution import ConvolutionEncoder
 from models.encoders.gru import GruEncoder
+from models.encoders.linear import LinearEncoder
+from models.encoders.lstm import LstmEncoder
 
 
 class Encoder(Protocol):
@@ -24,7 +28,7 @@ class Encoder(Protocol):
 
         Args:
             inputs: `[batch, time, dim]` float32, 0 in empty positions.
-            is_real: `[batch, time]` bool; an empty position must change nothing, wherever it stands.
+            is_real: `[batch, time]` bool; empty positions stand before all others and change nothing.
 
         Returns:
             `[batch, width]` float32.
@@ -37,5 +41,11 @@ def build_encoder(config: ModelConfig, rngs: nnx.Rngs) -> Encoder:
     match config.encoder:
         case "gru":
             return GruEncoder(config.dim, rngs)
-        case name:
-            raise ValueError(f"encoder={name!r} is unknown; expected one of: gru")
+        case "lstm":
+            return LstmEncoder(config.dim, rngs)
+        case "linear":
+            return LinearEncoder(config.dim, rngs)
+        case "convolution":
+            return ConvolutionEncoder(config.dim, config.encoder_window, rngs)
+        case "average":
+            return AverageEncoder(config.dim)

@@ -33,6 +33,8 @@ StateChanges = dict[str, Change]
 
 FINGERPRINT = (
     "encoder",
+    "head",
+    "optimiser",
     "dim",
     "encoder_window",
     "window_size",

@@ -47,13 +47,24 @@ class RecordEncoder:
             interests.drift.tolist(),
             num_events.tolist(),
             lists,
+            _rounded_or_none(interests.uncertainty, len(times_ms)),
             strict=True,
         )
         updates = [
             InterestUpdate(
-                SCHEMA_VERSION, user_id, version, time_ms, model_step, short, long, round(drift, 6), count, top
+                SCHEMA_VERSION,
+                user_id,
+                version,
+                time_ms,
+                model_step,
+                short,
+                long,
+                round(drift, 6),
+                count,
+                top,
+                uncertainty,
             )
-            for user_id, time_ms, short, long, drift, count, top in columns
+            for user_id, time_ms, short, long, drift, count, top, uncertainty in columns
         ]
         if not self._is_binary:
             return [encode_update(update) for update in updates]
@@ -71,3 +82,7 @@ class RecordEncoder:
     def _lists(self, vectors: Array) -> list[list[float]]:
         """Decimals for JSON; nothing for binary, which takes the arrays."""
         return [[] for _ in vectors] if self._is_binary else rounded(vectors)
+
+
+def _rounded_or_none(values: Array | None, count: int) -> list[float] | list[None]:
+    return [None] * count if values is None else [round(value, 6) for value in values.tolist()]

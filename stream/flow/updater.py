@@ -6,7 +6,7 @@ It talks to the learner through two seams: where examples go (`Learner.add`), an
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -272,9 +272,10 @@ class Updater:
         self.version += 1
         changed, from_end = np.unique(users[::-1], return_index=True)
         last = len(users) - 1 - from_end
-        vectors = self.learner.encode(self._windows.newest(changed, self._policy.encoder_window))
+        reading = self.learner.read(self._windows.newest(changed, self._policy.encoder_window))
         times_ms = self._windows.newest_ms(changed)
-        interests = self._interests.advance(changed, vectors, times_ms, self._policy.emission)
+        interests = self._interests.advance(changed, reading.interests, times_ms, self._policy.emission)
+        interests = replace(interests, uncertainty=reading.uncertainties)
         self.onlooker.note(changed)
         emit = np.flatnonzero(interests.should_emit)
         records = self._encoder.updates(

@@ -29,6 +29,7 @@ class InterestUpdate(msgspec.Struct, omit_defaults=True):
         drift: `1 - cos(interest, long_term)`, in [0, 2].
         num_events: events of the user that have counted so far.
         top_items: best items and their scores, when asked for.
+        uncertainty: how little the interest's direction is known, in [0, 1]; only from a variational head.
     """
 
     schema: int
@@ -41,6 +42,7 @@ class InterestUpdate(msgspec.Struct, omit_defaults=True):
     drift: float
     num_events: int
     top_items: list[tuple[str, float]] | None = None
+    uncertainty: float | None = None
 
 
 class ItemVector(msgspec.Struct):
@@ -94,6 +96,8 @@ def encode_update_binary(update: InterestUpdate, interest: np.ndarray, long_term
     ]
     if update.top_items is not None:
         headers.append(("top_items", _encode_json(update.top_items)))
+    if update.uncertainty is not None:
+        headers += _header_numbers(update, ("uncertainty",))
     return EncodedRecord(update.user_id.encode(), interest.astype("<f4").tobytes(), headers)
 
 
@@ -124,6 +128,7 @@ def decode_update(key: bytes, value: bytes, headers: Headers = ()) -> InterestUp
             drift=float(of.get("drift", b"nan")),
             num_events=_number(of, "num_events"),
             top_items=msgspec.json.decode(of["top_items"], type=list[tuple[str, float]]) if "top_items" in of else None,
+            uncertainty=float(of["uncertainty"]) if "uncertainty" in of else None,
         )
     return _known(update)
 

@@ -1,6 +1,6 @@
 """The published interests of all users: the low-pass filter, the drift, and when to emit. Pure numpy, a row a user."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -29,16 +29,19 @@ class Interests:
         long_term: `[n, dim]` float32 of length 1.
         drift: `[n]` float32 in [0, 2], `1 - cos(short_term, long_term)`.
         should_emit: `[n]` bool.
+        uncertainty: `[n]` float32 in [0, 1]; None where the model knows none.
     """
 
     short_term: Array
     long_term: Array
     drift: Array
     should_emit: Array
+    uncertainty: Array | None = None
 
     def take(self, index: Array) -> Self:
         """Those at `index`."""
-        return type(self)(*(getattr(self, f.name)[index] for f in fields(self)))
+        columns: dict[str, Array | None] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: column[index] for name, column in columns.items() if column is not None})
 
 
 class InterestState:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from models.encoders import build_encoder
 from models.evaluation import PrequentialMetrics, RankHistogram
 from models.examples import ReplayRing
 from models.features import WindowBatch
@@ -15,8 +14,7 @@ from models.memory import Components
 from models.network import drop
 from models.objective import log_sum_of_others
 from models.sampling import join_known, sample_items
-from models.table import EmbeddingTable, adam_rows
-from tests.unit.models.builders import a_config, an_example, windows_of
+from tests.unit.models.builders import an_example, windows_of
 
 
 def test_newest_positions_are_kept_and_missing_ones_are_empty():
@@ -25,20 +23,13 @@ def test_newest_positions_are_kept_and_missing_ones_are_empty():
     assert windows.newest(5).slots.tolist() == [[0, 0, 1, 2, 3]]
 
 
-def test_empty_positions_change_nothing_wherever_they_stand():
-    encoder = build_encoder(a_config(), nnx.Rngs(0))
-    inputs = jax.random.normal(jax.random.key(0), (1, 2, 8))
-    gap = jnp.zeros((1, 1, 8))
-    dense = encoder(inputs, jnp.ones((1, 2), bool))
-    holed = encoder(
-        jnp.concatenate([gap, inputs[:, :1], gap, inputs[:, 1:]], axis=1), jnp.array([[False, True, False, True]])
-    )
-    assert np.array_equal(dense, holed)
-
-
-def test_unknown_encoder_is_named():
-    with pytest.raises(ValueError, match="encoder='rnn' is unknown; expected one of: gru"):
-        build_encoder(a_config(encoder="rnn"), nnx.Rngs(0))
+def test_holes_that_items_left_are_closed_with_all_that_stood_beside_them():
+    windows = windows_of([7, 0, -2, 0], [0, 0, 1, 2])
+    windows.gaps[0] = [1, 2, 3, 4]
+    dense = windows.without_holes()
+    assert dense.slots.tolist() == [[0, 0, 7, -2], [0, 0, 1, 2]]
+    assert dense.gaps[0, 2:].tolist() == [1, 3]
+    assert dense.without_holes() is dense
 
 
 def test_gate_gives_no_weight_to_a_component_without_a_say():
@@ -90,13 +81,6 @@ def test_dropout_keeps_the_mean_and_drops_the_ratio():
     dropped = drop(jnp.ones((100, 100)), 0.2, jax.random.key(0))
     assert float(dropped.mean()) == pytest.approx(1.0, abs=0.02)
     assert float((dropped == 0).mean()) == pytest.approx(0.2, abs=0.02)
-
-
-def test_row_without_gradient_and_moments_stays():
-    rows = EmbeddingTable(jnp.ones((2, 4)), jnp.zeros((2, 4)), jnp.zeros((2, 4)))
-    after = adam_rows(rows, jnp.zeros((2, 4)).at[1].set(1.0), 0.1)
-    assert after.vectors[0].tolist() == [1.0] * 4
-    assert (after.vectors[1] < 1.0).all()
 
 
 def test_recall_and_mrr_of_known_ranks():
