@@ -148,7 +148,7 @@ class Device(Saved):
 
     def recommend(self, windows: WindowBatch, query: Query) -> Answer:
         """See `recommend.ask`, for up to `FEW` windows; `query` is padded to 1 or `FEW` rows."""
-        context, _, scaled = self._read_windows(windows, FEW)
+        context, _, scaled, _ = self._read_windows(windows, FEW)
         answer = self._ask(self._gate_state.params, self._state.table.vectors, context, scaled, query)
         return Answer(*(np.asarray(array)[: len(windows)] for array in answer))
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from models.saving import Array
 from stream.errors import EventError
 from stream.flow.record_encoder import RecordEncoder
 from stream.records.updates import EncodedRecord, UpdateFormat, decode_item_vector, decode_update
@@ -9,13 +10,13 @@ from stream.users.interests import Interests
 VECTORS = np.array([[0.6, 0.8], [1.0, 0.0]], np.float32)
 
 
-def updates(update_format: UpdateFormat) -> list[EncodedRecord]:
+def updates(update_format: UpdateFormat, uncertainty: Array | None = None) -> list[EncodedRecord]:
     return RecordEncoder(update_format).updates(
         user_ids=["ann", "böb"],
         version=2**40,
         times_ms=np.array([5, 6]),
         model_step=7,
-        interests=Interests(VECTORS, VECTORS[::-1], np.array([0.4, 0.4], np.float32), np.ones(2, bool)),
+        interests=Interests(VECTORS, VECTORS[::-1], np.array([0.4, 0.4], np.float32), np.ones(2, bool), uncertainty),
         num_events=np.array([3, 4]),
     )
 
@@ -33,6 +34,19 @@ def test_an_update_decodes_to_what_was_encoded(update_format):
     assert update.drift == pytest.approx(0.4, abs=1e-6)
     assert update.interest == pytest.approx([1.0, 0.0], abs=1e-6)
     assert update.long_term == pytest.approx([0.6, 0.8], abs=1e-6)
+
+
+@pytest.mark.parametrize("update_format", ["json", "binary"])
+@pytest.mark.parametrize("known", [None, [0.25, 0.75]])
+def test_uncertainty_is_in_the_update_where_the_model_knows_it(update_format, known):
+    record = updates(update_format, None if known is None else np.array(known, np.float32))[1]
+
+    update = decode_update(record.key or b"", record.value or b"", record.headers)
+
+    assert update.uncertainty == (None if known is None else known[1])
+    assert (known is None) == (
+        b"uncertainty" not in (record.value or b"") and "uncertainty" not in dict(record.headers)
+    )
 
 
 @pytest.mark.parametrize("update_format", ["json", "binary"])
