@@ -163,7 +163,7 @@ def _floats(value: bytes) -> list[float]:
 def _decoded(decode: Callable[[bytes], T], value: bytes) -> T:
     try:
         return decode(value)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise EventError("not_an_update", str(error)) from None
 
 

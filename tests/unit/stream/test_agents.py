@@ -47,3 +47,19 @@ def test_a_value_too_long_for_a_broker_is_cut_and_says_so():
 
     assert len(letter.value) == MAX_KEPT_BYTES
     assert dict(letter.headers)["value.cut_from_bytes"] == b"1000000"
+
+
+def test_a_clock_set_forward_changes_nothing_but_the_time_on_dead_letters():
+    records = [ARecord(b'{"user_id":"u1","item_id":"i1","time_ms":1}'), ARecord(b"{")]
+    a_year_ms = 365 * 86_400_000
+
+    before, after = (decode_chunk(TP("clicks", 0), 0, records, A_POLICY, NOW_MS + ms) for ms in (0, a_year_ms))
+
+    assert (after.events, after.next_offset, after.num_records) == (
+        before.events,
+        before.next_offset,
+        before.num_records,
+    )
+    assert after.hashes.tolist() == before.hashes.tolist()
+    (letter,), (later,) = before.dead_letters, after.dead_letters
+    assert dict(later.headers) == dict(letter.headers) | {"failed_at_ms": str(NOW_MS + a_year_ms).encode()}

@@ -76,3 +76,10 @@ def test_an_unknown_schema_is_refused():
 def test_what_is_no_update_is_refused(value, headers):
     with pytest.raises(EventError, match="not_an_update"):
         decode_update(b"u1", value, headers)
+
+
+@pytest.mark.parametrize("value", [b'{"user_id":"\x90"}', b"[" * 100_000])
+def test_bytes_that_are_no_text_or_nested_too_deeply_are_no_update(value):
+    for decode in (decode_update, decode_item_vector):
+        with pytest.raises(EventError):
+            decode(b"u1", value)
