@@ -1,4 +1,4 @@
-"""An exponential average of the window: the cheapest encoder."""
+"""An exponential average of the window: no matrix in the recurrence."""
 
 import jax
 import jax.numpy as jnp
