@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from checkpoints.durable import sync_directory
+
 OWNERS = "owners"
 BEATS_PER_LEASE = 5
 
@@ -217,7 +219,7 @@ def _make_owner(directory: Path, incarnation: int) -> int:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.link(draft, owners / str(incarnation))
-        _sync(owners)
+        sync_directory(owners)
     except FileExistsError:
         os.close(file)
         raise DirectoryInUseError(str(directory)) from None
@@ -230,11 +232,3 @@ def _make_owner(directory: Path, incarnation: int) -> int:
         if path.name.isdecimal() and int(path.name) < incarnation:
             path.unlink(missing_ok=True)
     return file
-
-
-def _sync(directory: Path) -> None:
-    file = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -17,6 +17,7 @@ import orbax.checkpoint as ocp
 import xxhash
 
 from checkpoints.changes import Array
+from checkpoints.durable import sync_directory
 
 DRAFT = ".draft-"  # in the name of a segment that is being written, before a name of its own
 DELETED = ".deleted"  # the ending of one that is being removed
@@ -85,7 +86,7 @@ class Segments:
                 checkpointer.save(draft, args=ocp.args.Composite(**items))
             confirm()
             draft.rename(self._path(number))
-            _sync(self._directory)
+            sync_directory(self._directory)
             self._heads[number] = {"about": dict(about), "num_bytes": num_bytes}
         except Exception as error:
             self._clear(f"{number}{DRAFT}*")
@@ -217,14 +218,6 @@ def _unpacked(stored: Mapping[str, Array], index: Mapping[str, list[Any]]) -> di
         else:
             arrays[name] = stored[where]
     return arrays
-
-
-def _sync(directory: Path) -> None:
-    file = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _as_bytes(array: Array) -> Array:
