@@ -2,6 +2,7 @@
 
 InterestStreamError
 ├── ConfigError   the operator's: stop at start-up, exit code 2
+│   └── TokenError  no access token: later in the run, clients try again as after a lost connection
 ├── EventError    one record's: dead-letter it and go on
 └── StateError    ours or the disk's: stop before anything is written
 """
@@ -13,6 +14,10 @@ class InterestStreamError(Exception):
 
 class ConfigError(InterestStreamError):
     """A setting, a broker or a topic is not as it must be; the operator can mend it."""
+
+
+class TokenError(ConfigError, ConnectionError):
+    """The token endpoint gives no token. Kafka's clients take a `ConnectionError` for one to try again after."""
 
 
 class EventError(InterestStreamError):

@@ -47,14 +47,22 @@ class Settings(BaseSettings):
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="How the broker is reached: encrypted (SSL), and with a name and a password (SASL)."
     )
-    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; PLAIN shows the broker the password itself."
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        "",
+        description="PLAIN (shows the broker the password itself), SCRAM-SHA-256, SCRAM-SHA-512, "
+        "or OAUTHBEARER (a token by client credentials).",
     )
-    sasl_username: str = Field("", description="User at the broker.")
+    sasl_username: str = Field("", description="User at the broker; for OAUTHBEARER the client id.")
     sasl_password: SecretStr = Field(
-        SecretStr(""), description="Its password; better from the environment or a file than as a flag."
+        SecretStr(""),
+        description="Its password, or the client's secret; better from the environment or a file than as a flag.",
     )
     sasl_password_file: str = Field("", description="File that holds the password, instead of `sasl_password`.")
+    sasl_oauth_token_url: str = Field("", description="Token endpoint that OAUTHBEARER asks.")
+    sasl_oauth_scope: str = Field("", description="Scope to ask it for, where it wants one.")
+    sasl_oauth_cafile: str = Field(
+        "", description="Authorities (PEM) of the token endpoint's certificate; empty: the system's."
+    )
     ssl_cafile: str = Field(
         "", description="Authorities (PEM) of which one must have signed the broker's certificate; empty: the system's."
     )

@@ -1,5 +1,6 @@
 """Opening kafka-python clients, so that a broker that does not answer is one sentence. Knows nothing of topics."""
 
+import contextlib
 import socket
 import ssl
 import time
@@ -14,6 +15,7 @@ from stream.errors import ConfigError
 
 CONNECT_TIMEOUT_MS = 5_000  # what a person waits for a broker that is not there; a live one answers in milliseconds
 KNOCK_EVERY_S = 0.1
+REFUSES_WITHIN_S = 0.2  # added to every TLS connect of a command; a refusal comes a round trip after the handshake
 DEFAULT_PORT = 9092
 
 ApiVersion = tuple[int, int]
@@ -79,9 +81,11 @@ def knock(broker: str, security: Security = OPEN) -> None:
     """Return as soon as one of the addresses takes a connection, with TLS where that is wanted.
 
     Raises:
-        ConfigError: none does, or its certificate is not to be trusted.
+        ConfigError: none does, its certificate is not to be trusted, or there is no token to show.
     """
     context = security.ssl_context()
+    if security.has_tokens:
+        security.tokens.token()  # the clients would say less about it, and later
     addresses = [_address(address) for address in broker.split(",")]
     deadline = time.monotonic() + CONNECT_TIMEOUT_MS / 1000
     while True:
@@ -89,17 +93,15 @@ def knock(broker: str, security: Security = OPEN) -> None:
             try:
                 with socket.create_connection(address, timeout=CONNECT_TIMEOUT_MS / 1000) as plain:
                     if context is not None:
-                        context.wrap_socket(plain, server_hostname=address[0]).close()
+                        with context.wrap_socket(plain, server_hostname=address[0]) as encrypted:
+                            _hear_refusal(encrypted)
             except ssl.SSLCertVerificationError as error:
                 raise ConfigError(
                     f"the certificate of the broker at {broker} is not trusted ({error.verify_message}); "
                     "set ssl_cafile to the authority that signed it"
                 ) from error
             except ssl.SSLError as error:
-                raise ConfigError(
-                    f"the broker at {broker} does not speak TLS with us ({error.reason}); "
-                    f"expected a TLS listener for security_protocol={security.security_protocol}"
-                ) from error
+                raise ConfigError(_refused_tls(broker, security, error)) from error
             except (OSError, UnicodeError) as error:
                 reason = error
             else:
@@ -107,6 +109,25 @@ def knock(broker: str, security: Security = OPEN) -> None:
         if time.monotonic() > deadline:
             raise ConfigError(f"{missing_broker(broker)} ({reason})") from reason
         time.sleep(KNOCK_EVERY_S)
+
+
+def _hear_refusal(encrypted: ssl.SSLSocket) -> None:
+    """Raise what the broker says against our certificate: in TLS 1.3 the handshake is over by then."""
+    encrypted.settimeout(REFUSES_WITHIN_S)
+    with contextlib.suppress(TimeoutError):
+        encrypted.recv(1)
+
+
+def _refused_tls(broker: str, security: Security, error: ssl.SSLError) -> str:
+    if "CERTIFICATE" in (error.reason or "") or "UNKNOWN_CA" in (error.reason or ""):
+        what = "one that it knows" if security.ssl_certfile else "ours"
+        return (
+            f"the broker at {broker} wants a certificate ({error.reason}); set ssl_certfile and ssl_keyfile to {what}"
+        )
+    return (
+        f"the broker at {broker} does not speak TLS with us ({error.reason}); "
+        f"expected a TLS listener for security_protocol={security.security_protocol}"
+    )
 
 
 def _address(text: str) -> tuple[str, int]:

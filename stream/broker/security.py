@@ -2,14 +2,17 @@
 
 import ssl
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from stream.broker.oauth import AiokafkaTokens, KafkaPythonTokens, TokenRequest, TokenSource
 from stream.errors import ConfigError
 from stream.settings import Settings, plain
 
 PROTOCOLS = "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"
-MECHANISMS = "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"
+OAUTHBEARER = "OAUTHBEARER"
+MECHANISMS = "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Security:
     sasl_username: str = ""
     sasl_password: str = field(default="", repr=False)
     sasl_password_file: str = ""
+    sasl_oauth_token_url: str = ""
+    sasl_oauth_scope: str = ""
+    sasl_oauth_cafile: str = ""
     ssl_cafile: str = ""
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
@@ -50,6 +56,24 @@ class Security:
         """Whether a name and a password are asked for."""
         return self.security_protocol.startswith("SASL")
 
+    @property
+    def has_tokens(self) -> bool:
+        """Whether a token endpoint vouches for us."""
+        return self.has_sasl and self.sasl_mechanism == OAUTHBEARER
+
+    @cached_property
+    def tokens(self) -> TokenSource:
+        """Where the tokens come from; only with `has_tokens`."""
+        return TokenSource(
+            TokenRequest(
+                self.sasl_oauth_token_url,
+                self.sasl_username,
+                self._password(),
+                scope=self.sasl_oauth_scope,
+                cafile=self.sasl_oauth_cafile,
+            )
+        )
+
     def ssl_context(self) -> ssl.SSLContext | None:
         """What trusts the authority and shows our certificate; None without TLS."""
         if not self.has_tls:
@@ -72,17 +96,27 @@ class Security:
         """Arguments of kafka-python's clients."""
         if self.security_protocol == "PLAINTEXT":
             return {}
-        return {"security_protocol": self.security_protocol, "ssl_context": self.ssl_context(), **self._sasl()}
+        login = {"sasl_oauth_token_provider": KafkaPythonTokens(self.tokens)} if self.has_tokens else {}
+        return self._named_alike() | login
 
     def aiokafka(self) -> dict[str, Any]:
-        """Arguments of aiokafka's clients: they have kafka-python's names."""
-        return self.kafka_python()
+        """Arguments of aiokafka's clients."""
+        if self.security_protocol == "PLAINTEXT":
+            return {}
+        login = {"sasl_oauth_token_provider": AiokafkaTokens(self.tokens)} if self.has_tokens else {}
+        return self._named_alike() | login
 
     def faust(self) -> Any:
         """Faust's `broker_credentials`; None where nothing is asked for."""
-        from faust.auth import SASLCredentials, SSLCredentials  # noqa: PLC0415 - Faust takes a second to import
+        from faust.auth import (  # noqa: PLC0415 - Faust takes a second to import
+            OAuthCredentials,
+            SASLCredentials,
+            SSLCredentials,
+        )
 
         context = self.ssl_context()
+        if self.has_tokens:
+            return OAuthCredentials(oauth_cb=AiokafkaTokens(self.tokens), ssl_context=context)
         if self.has_sasl:
             return SASLCredentials(
                 username=self.sasl_username,
@@ -102,18 +136,32 @@ class Security:
             "ssl.certificate.location": self.ssl_certfile,
             "ssl.key.location": self.ssl_keyfile or self.ssl_certfile,
             "sasl.mechanism": self.sasl_mechanism,
-            "sasl.username": self.sasl_username,
-            "sasl.password": self._password(),
+            **(self._librdkafka_tokens() if self.has_tokens else self._librdkafka_password()),
         }
         return {name: value for name, value in named.items() if value}
 
-    def _sasl(self) -> dict[str, Any]:
+    def _named_alike(self) -> dict[str, Any]:
+        """What kafka-python and aiokafka call the same."""
+        named = {"security_protocol": self.security_protocol, "ssl_context": self.ssl_context()}
         if not self.has_sasl:
-            return {}
+            return named
+        named["sasl_mechanism"] = self.sasl_mechanism
+        if self.has_tokens:
+            return named
+        return named | {"sasl_plain_username": self.sasl_username, "sasl_plain_password": self._password()}
+
+    def _librdkafka_password(self) -> dict[str, str]:
+        return {"sasl.username": self.sasl_username, "sasl.password": self._password()}
+
+    def _librdkafka_tokens(self) -> dict[str, str]:
+        """It asks the endpoint by itself."""
         return {
-            "sasl_mechanism": self.sasl_mechanism,
-            "sasl_plain_username": self.sasl_username,
-            "sasl_plain_password": self._password(),
+            "sasl.oauthbearer.method": "oidc",
+            "sasl.oauthbearer.client.id": self.sasl_username,
+            "sasl.oauthbearer.client.secret": self._password(),
+            "sasl.oauthbearer.scope": self.sasl_oauth_scope,
+            "sasl.oauthbearer.token.endpoint.url": self.sasl_oauth_token_url,
+            "https.ca.location": self.sasl_oauth_cafile,
         }
 
     def _password(self) -> str:
@@ -147,6 +195,17 @@ class Security:
                 f"got {'both' if self.sasl_password else 'neither'}"
             )
         self._password()
+        self._check_oauth()
+
+    def _check_oauth(self) -> None:
+        said = [one.name for one in fields(self) if one.name.startswith("sasl_oauth_") and getattr(self, one.name)]
+        if said and not self.has_tokens:
+            raise ConfigError(
+                f"{', '.join(said)} set, but sasl_mechanism={self.sasl_mechanism} needs no token; "
+                f"set sasl_mechanism={OAUTHBEARER}"
+            )
+        if self.has_tokens and not self.sasl_oauth_token_url:
+            raise ConfigError(f"sasl_mechanism={OAUTHBEARER} needs sasl_oauth_token_url")
 
     def _check_ssl(self) -> None:
         said = [one.name for one in fields(self) if one.name.startswith("ssl_") and getattr(self, one.name)]

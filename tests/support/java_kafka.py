@@ -19,7 +19,7 @@ PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
@@ -58,11 +58,13 @@ class JavaKafka:
     Args:
         listeners: more of them, as `SASL_SSL://127.0.0.1:1234`.
         properties: what they need.
+        java_options: what Java must be told for that.
     """
 
     is_ours = True
 
-    def __init__(self, listeners: Sequence[str] = (), properties: str = "") -> None:
+    def __init__(self, listeners: Sequence[str] = (), properties: str = "", java_options: Sequence[str] = ()) -> None:
+        self._java_options = java_options
         self._jars = fetch_jars()
         self._folder = Path(tempfile.mkdtemp(prefix="interest-stream-kafka-"))
         port, controller_port = free_ports(2)
@@ -111,6 +113,7 @@ class JavaKafka:
 
     def _start(self) -> None:
         options = ["-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        options += self._java_options
         self._process = self._java(options, "kafka.Kafka", [str(self._properties)])
         try:
             wait_until_ready(self.bootstrap, self.is_running)

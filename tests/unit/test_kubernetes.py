@@ -26,8 +26,9 @@ def test_the_schemas_refuse_a_field_that_is_not_there():
         validate(service | {"spec": {"port": 1}}, KUBERNETES, strict=True)
 
 
-def test_every_variable_is_a_setting_and_its_value_is_taken():
-    (config,) = (resource for resource in RESOURCES if resource["kind"] == "ConfigMap")
+@pytest.mark.parametrize("manifest", [MANIFEST.read_text(), MANIFEST.read_text().replace("# INTEREST_", "INTEREST_")])
+def test_every_variable_is_a_setting_and_its_value_is_taken(manifest):
+    (config,) = (resource for resource in yaml.safe_load_all(manifest) if resource["kind"] == "ConfigMap")
 
     values = {name.removeprefix(ENV_PREFIX).lower(): value for name, value in config["data"].items()}
 

@@ -19,6 +19,8 @@ LOGIN = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-256
         (LOGIN | {"sasl_password": "p", "sasl_mechanism": ""}, "sasl_mechanism=''"),
         (LOGIN | {"sasl_password": "p", "sasl_username": ""}, "needs sasl_username"),
         (LOGIN | {"sasl_password_file": "/not/there"}, "cannot be read"),
+        (LOGIN | {"sasl_password": "p", "sasl_oauth_scope": "s"}, "needs no token"),
+        (LOGIN | {"sasl_password": "p", "sasl_mechanism": "OAUTHBEARER"}, "needs sasl_oauth_token_url"),
         ({"security_protocol": "SSL", "ssl_keyfile": "k"}, "without ssl_certfile"),
         ({"security_protocol": "SSL", "ssl_cafile": "/not/there"}, "ssl_cafile=/not/there"),
         ({"security_protocol": "TLS"}, "expected one of"),
