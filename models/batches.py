@@ -2,24 +2,23 @@
 
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from models.config import ModelConfig
 from models.features import PURCHASE, Examples, WindowBatch
-
-Array = np.ndarray | jax.Array  # numpy where it is built, traced by jax inside of a step
+from models.layout import Array, Layout
 
 
 class Positions(NamedTuple):
     """Windows as the network reads them.
 
     Attributes:
-        slots: `[batch, time]` int32, see `network.position_vectors`.
+        slots: `[events]` int32, see `network.event_vectors`.
         query_tokens: `[queries, tokens]` int32 rows.
-        kinds: `[batch, time]` int8.
-        gaps: `[batch, time]` uint8.
-        values: `[batch, time]` float16.
+        kinds: `[events]` int8.
+        gaps: `[events]` uint8.
+        values: `[events]` float16.
+        layout: where they stand.
     """
 
     slots: Array
@@ -27,6 +26,7 @@ class Positions(NamedTuple):
     kinds: Array
     gaps: Array
     values: Array
+    layout: Layout
 
 
 class Candidates(NamedTuple):
@@ -70,9 +70,26 @@ def pad_rows(array: np.ndarray, count: int, fill: float = 0) -> np.ndarray:
     return padded
 
 
-def query_sizes(batch: int, time: int) -> tuple[int, int]:
-    """Room for distinct queries in a batch of windows: none, or one at every position."""
-    return (0, batch * time)
+class Room(NamedTuple):
+    """What a call is padded to.
+
+    Attributes:
+        events: in all windows together.
+        queries: different ones.
+    """
+
+    events: int
+    queries: int
+
+
+def rooms(batch: int, time: int) -> tuple[Room, ...]:
+    """The few sizes that a batch of windows comes in, the last of them enough for any."""
+    everything, usual = batch * time, -(-batch * time // 3)
+    return Room(usual, 0), Room(usual, min(batch, usual)), Room(everything, batch), Room(everything, everything)
+
+
+def _fits(what: Room, room: Room) -> bool:
+    return what.events <= room.events and what.queries <= room.queries
 
 
 class BatchBuilder:
@@ -91,24 +108,26 @@ class BatchBuilder:
         self.num_rows = num_item_rows + config.num_query_tokens
         self._place = np.zeros(self.num_rows, np.int32)
 
-    def positions(self, windows: WindowBatch, batch: int, min_queries: int = 0) -> Positions:
-        """Windows padded to `batch` rows, with room for at least `min_queries`; slots and tokens are table rows."""
+    def positions(self, windows: WindowBatch, batch: int, room: Room | None = None) -> Positions:
+        """Windows padded to `batch` rows, in the least room that will do; slots and tokens become table rows."""
         windows = windows.without_holes()
-        slots = pad_rows(windows.slots, batch)
+        is_event = windows.slots != 0
+        slots = windows.slots[is_event]
         is_query = slots < 0
         queries = np.zeros(0, np.int32)
         if is_query.any():
             queries, at = np.unique(-slots[is_query], return_inverse=True)
-            slots = slots.copy()
             slots[is_query] = -1 - at.astype(np.int32)
-        room = next(size for size in query_sizes(*slots.shape) if size >= max(len(queries), min_queries))
+        least = Room(len(slots), len(queries))
+        room = room or next(room for room in rooms(batch, windows.slots.shape[1]) if _fits(least, room))
         tokens = self._tokens[queries]
         return Positions(
-            slots,
-            pad_rows(np.where(tokens > 0, tokens + self._token_offset, 0).astype(np.int32), room),
-            pad_rows(windows.kinds, batch),
-            pad_rows(windows.gaps, batch),
-            pad_rows(windows.values, batch),
+            pad_rows(slots, room.events),
+            pad_rows(np.where(tokens > 0, tokens + self._token_offset, 0).astype(np.int32), room.queries),
+            pad_rows(windows.kinds[is_event], room.events),
+            pad_rows(windows.gaps[is_event], room.events),
+            pad_rows(windows.values[is_event], room.events),
+            Layout.of(pad_rows(is_event, batch), room.events),
         )
 
     def weights(self, examples: Examples) -> np.ndarray:
@@ -118,20 +137,20 @@ class BatchBuilder:
         return np.where(is_real, by_kind, 0.0).astype(np.float32)
 
     def step(
-        self, examples: Examples, soft_targets: np.ndarray, negatives: Candidates, min_queries: int = 0
+        self, examples: Examples, soft_targets: np.ndarray, negatives: Candidates, room: Room | None = None
     ) -> StepBatch:
-        """Examples padded to the batch size."""
+        """Examples padded to the batch size, their windows as in `positions`."""
         size = self._config.batch_size
-        positions = self.positions(examples.windows, size, min_queries)
+        positions = self.positions(examples.windows, size, room)
         items = np.maximum(positions.slots, 0)
         targets = pad_rows(examples.targets, size)
         soft_targets = pad_rows(soft_targets, size)
         rows, (items, tokens, targets, soft_targets, samples) = self._localise(
             items, positions.query_tokens, targets, soft_targets, negatives.slots
         )
-        room = positions.slots.size + size + soft_targets.size + len(negatives.slots) + 1
-        room += min(positions.query_tokens.size, self._config.num_query_tokens)
-        padding = np.arange(self.num_rows, self.num_rows + room - len(rows), dtype=np.int32)
+        most = positions.slots.size + size + soft_targets.size + len(negatives.slots) + 1
+        most += min(positions.query_tokens.size, self._config.num_query_tokens)
+        padding = np.arange(self.num_rows, self.num_rows + most - len(rows), dtype=np.int32)
         return StepBatch(
             np.concatenate([rows, padding]),
             positions._replace(slots=np.where(positions.slots < 0, positions.slots, items), query_tokens=tokens),

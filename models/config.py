@@ -19,7 +19,7 @@ class ModelConfig:
     Two models with equal configs, fed the same events in the same order, have equal parameters, bit for bit on CPU.
     """
 
-    encoder: EncoderName = "gru"
+    encoder: EncoderName = "linear"
     head: HeadName = "point"
     """What the encoder's context becomes: an interest, or the mean and variance of one."""
     variational_weight: float = 1e-3

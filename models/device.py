@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from models.batches import BatchBuilder, Candidates, Positions, StepBatch, pad_rows, query_sizes
+from models.batches import BatchBuilder, Candidates, Positions, Room, StepBatch, pad_rows, rooms
 from models.config import ModelConfig
 from models.examples import empty_examples
 from models.features import WindowBatch
@@ -109,8 +109,8 @@ class Device(Saved):
             uncertainties.append(np.asarray(uncertainty)[: len(some)])
         return np.concatenate(interests), np.concatenate(uncertainties)
 
-    def _read_windows(self, windows: WindowBatch, size: int, min_queries: int = 0) -> tuple[jax.Array, ...]:
-        positions = self._builder.positions(windows, size, min_queries)
+    def _read_windows(self, windows: WindowBatch, size: int, room: Room | None = None) -> tuple[jax.Array, ...]:
+        positions = self._builder.positions(windows, size, room)
         read: tuple[jax.Array, ...] = self._read(self._state.params, self._state.table.vectors, positions)
         return read
 
@@ -189,8 +189,8 @@ class Device(Saved):
         for size in PADDED_SIZES:
             self.rows_of(np.zeros(size, np.int64))
             self.item_vectors(np.zeros(size, np.int32))
-            for queries in query_sizes(size, window):
-                self._read_windows(WindowBatch.empty(size, window), size, queries)
+            for room in rooms(size, window):
+                self._read_windows(WindowBatch.empty(size, window), size, room)
         for size in catalogue_sizes(self._num_item_rows):
             self.rank(WindowBatch.empty(FEW, window), self._empty_ranking(size))
             for batch in (1, FEW):
@@ -199,8 +199,8 @@ class Device(Saved):
     def _compile_learning(self) -> None:
         size, window = self._config.batch_size, self._config.encoder_window
         soft = np.zeros((size, self._config.num_soft_targets), np.int32)
-        for queries in query_sizes(size, window):
-            self.learn(self._builder.step(empty_examples(size, window), soft, _nobody(self.num_negatives), queries))
+        for room in rooms(size, window):
+            self.learn(self._builder.step(empty_examples(size, window), soft, _nobody(self.num_negatives), room))
         self.learn_gate(WindowBatch.empty(FEW, window), self._empty_gate())
         nothing = np.zeros(0, np.int32)
         self.start_items(nothing, np.zeros((0, window), np.int32), nothing, nothing)

@@ -8,8 +8,9 @@ import numpy as np
 from flax import nnx
 
 from models import optimiser
-from models.batches import Array, Candidates
+from models.batches import Candidates
 from models.heads import unit
+from models.layout import Array
 from models.memory import Components
 from models.objective import log_sum_of_others, mixture_nll, weighted_mean
 from models.structure import Params, Structure

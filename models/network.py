@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from models.batches import Array, Positions
+from models.batches import Positions
 from models.config import ModelConfig
 from models.encoders import build_encoder
 from models.features import KINDS, NUM_GAP_BUCKETS
 from models.heads import build_head
+from models.layout import Array, Layout
 
 RECENCY = 0.7  # initial factor from the share of an item in the window's mean to that of the one before it
 
@@ -22,16 +23,16 @@ def drop(values: jax.Array, ratio: float, key: jax.Array) -> jax.Array:
     return jnp.where(keep, values * (256 / (256 - dropped)), 0.0)
 
 
-def position_vectors(vectors: jax.Array, slots: Array, query_tokens: Array) -> jax.Array:
-    """What stands at each position: an item's vector, or the mean of a query's token vectors.
+def event_vectors(vectors: jax.Array, slots: Array, query_tokens: Array) -> jax.Array:
+    """What each event is about: an item's vector, or the mean of a query's token vectors.
 
     Args:
         vectors: `[rows, dim]` float32, row 0 zero.
-        slots: `[batch, time]` int32, the row of an item, 0 for none, `-1 - q` for the q-th row of `query_tokens`.
+        slots: `[events]` int32, the row of an item, 0 for none, `-1 - q` for the q-th row of `query_tokens`.
         query_tokens: `[queries, tokens]` int32 rows, 0 for none; `[0, tokens]` where no window holds a query.
 
     Returns:
-        `[batch, time, dim]` float32.
+        `[events, dim]` float32.
     """
     items = vectors.at[jnp.maximum(slots, 0)].get(mode="promise_in_bounds")
     if not query_tokens.shape[0]:
@@ -61,36 +62,32 @@ class InterestNetwork(nnx.Module):
 
     def __call__(self, vectors: jax.Array, positions: Positions) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Read windows as when serving: context `[batch, width]`, interest and uncertainty as from a `Head`."""
-        inputs, is_real = self._inputs(vectors, positions)
-        context = self.encoder(inputs, is_real)
-        return context, *self.head(context, self._carried(inputs, is_real))
+        inputs = self._inputs(vectors, positions)
+        context = self.encoder(inputs, positions.layout)
+        return context, *self.head(context, self._carried(inputs, positions.layout))
 
     def noisy(self, vectors: jax.Array, positions: Positions, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Interests and their costs as from `Head.sample`, with dropout on inputs and context, for learning."""
         input_key, context_key, head_key = jax.random.split(key, 3)
-        inputs, is_real = self._inputs(vectors, positions)
-        inputs = drop(inputs, self.dropout, input_key)
-        context = drop(self.encoder(inputs, is_real), self.dropout, context_key)
-        return self.head.sample(context, self._carried(inputs, is_real), head_key)
+        inputs = drop(self._inputs(vectors, positions), self.dropout, input_key)
+        context = drop(self.encoder(inputs, positions.layout), self.dropout, context_key)
+        return self.head.sample(context, self._carried(inputs, positions.layout), head_key)
 
-    def _carried(self, inputs: jax.Array, is_real: jax.Array) -> jax.Array:
+    def _carried(self, inputs: jax.Array, layout: Layout) -> jax.Array:
         """A mean of the window itself, `[batch, dim]`, so that interests live where items do from the start.
 
-        After CORE (Hou et al. 2022). The n-th newest real position has one weight, wherever empty ones stand.
+        After CORE (Hou et al. 2022). The n-th newest event has the n-th weight.
         """
-        num_newer = jnp.cumsum(is_real[:, ::-1], axis=1, dtype=jnp.int32)[:, ::-1] - is_real.astype(jnp.int32)
-        logits = jnp.where(is_real, self.recency[...][num_newer], -1e9)
-        mean = jnp.einsum("bt,btd->bd", jax.nn.softmax(logits, axis=1), inputs)
+        logits = jnp.where(layout.is_event, self.recency[...][::-1], -1e9)
+        mean = jnp.einsum("bt,btd->bd", jax.nn.softmax(logits, axis=1), layout.spread(inputs))
         return self.carried_over[...] * mean
 
-    def _inputs(self, vectors: jax.Array, positions: Positions) -> tuple[jax.Array, jax.Array]:
-        """Position vectors plus what kind, time gap and value of each event say; 0 where the window is empty."""
+    def _inputs(self, vectors: jax.Array, positions: Positions) -> jax.Array:
+        """Event vectors plus what kind, time gap and value of each event say: `[events, dim]`."""
         known = [
             jax.nn.one_hot(positions.kinds, len(KINDS), dtype=jnp.float32),
             jax.nn.one_hot(positions.gaps, NUM_GAP_BUCKETS, dtype=jnp.float32),
             positions.values.astype(jnp.float32)[..., None],
         ]
-        is_real = jnp.asarray(positions.slots != 0)
-        at_positions = position_vectors(vectors, positions.slots, positions.query_tokens)
-        inputs = at_positions + self.features(jnp.concatenate(known, axis=-1))
-        return jnp.where(is_real[..., None], inputs, 0.0), is_real
+        about = event_vectors(vectors, positions.slots, positions.query_tokens)
+        return about + self.features(jnp.concatenate(known, axis=-1))

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from models.batches import Array
 from models.config import LossName
+from models.layout import Array
 
 NOT_COUNTED = 1e8  # a log q beyond this marks a sample that must not count
 

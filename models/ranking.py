@@ -5,9 +5,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from models.batches import Array
 from models.gate import Gate
 from models.heads import unit
+from models.layout import Array
 
 SMALLEST_CATALOGUE = 4_096
 TOP_ITEMS = 20

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from models.batches import Array
 from models.gate import Gate
+from models.layout import Array
 
 NEAREST = 128  # items by their vectors, and as many by popularity, that are looked at beside the memory's
 DIVERSIFIED = 100  # best items among which a diverse list is chosen

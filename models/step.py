@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from models import optimiser
-from models.batches import Array, StepBatch
+from models.batches import StepBatch
 from models.config import ModelConfig
 from models.heads import unit
+from models.layout import Array
 from models.network import InterestNetwork
 from models.objective import Comparison, loss_of, weighted_mean
 from models.structure import Params, Structure

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from models.batches import Array
+from models.layout import Array
 
 INITIAL_SCALE = 0.3  # standard deviation of a fresh vector's coordinates
 

@@ -5,17 +5,17 @@ from typing import Protocol
 import jax
 from flax import nnx
 
-from models.batches import Array
 from models.config import ModelConfig
 from models.encoders.average import AverageEncoder
 from models.encoders.convolution import ConvolutionEncoder
 from models.encoders.gru import GruEncoder
 from models.encoders.linear import LinearEncoder
 from models.encoders.lstm import LstmEncoder
+from models.layout import Layout
 
 
 class Encoder(Protocol):
-    """Reads the positions of windows, oldest first, and gives the context that the interest is made of.
+    """Reads the events of windows, oldest first, and gives the context that the interest is made of.
 
     Attributes:
         width: length of a context.
@@ -23,12 +23,12 @@ class Encoder(Protocol):
 
     width: int
 
-    def __call__(self, inputs: jax.Array, is_real: Array) -> jax.Array:
+    def __call__(self, inputs: jax.Array, layout: Layout) -> jax.Array:
         """Encode windows.
 
         Args:
-            inputs: `[batch, time, dim]` float32, 0 in empty positions.
-            is_real: `[batch, time]` bool; empty positions stand before all others and change nothing.
+            inputs: `[events, dim]` float32, packed.
+            layout: where they stand; empty positions stand before all others and change nothing.
 
         Returns:
             `[batch, width]` float32.

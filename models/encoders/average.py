@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from models.batches import Array
+from models.layout import Layout
 
 
 class AverageEncoder(nnx.Module):
@@ -18,10 +18,10 @@ class AverageEncoder(nnx.Module):
         self.width = 2 * dim
         self.persistence = nnx.Param(jnp.zeros(dim, jnp.float32))
 
-    def __call__(self, inputs: jax.Array, is_real: Array) -> jax.Array:
+    def __call__(self, inputs: jax.Array, layout: Layout) -> jax.Array:
         """See `Encoder`."""
-        ages = jnp.arange(inputs.shape[1] - 1, -1, -1, dtype=jnp.float32)
+        ages = jnp.arange(layout.at.shape[1] - 1, -1, -1, dtype=jnp.float32)
         decay = jnp.exp(ages[:, None] * nnx.log_sigmoid(self.persistence[...])[None, :])
-        weights = jnp.where(is_real[..., None], decay[None, :, :], 0.0)
-        average = jnp.sum(weights * inputs, axis=1) / jnp.maximum(jnp.sum(weights, axis=1), 1.0)
-        return jnp.concatenate([average, inputs[:, -1]], axis=-1)
+        weights = jnp.where(layout.is_event[..., None], decay[None, :, :], 0.0)
+        average = jnp.sum(weights * layout.spread(inputs), axis=1) / jnp.maximum(jnp.sum(weights, axis=1), 1.0)
+        return jnp.concatenate([average, layout.newest(inputs)], axis=-1)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from models.batches import Array
+from models.layout import Layout
 
 KERNEL = 4  # two layers reach over 16 positions
 
@@ -21,14 +21,14 @@ class ConvolutionEncoder(nnx.Module):
         num_layers = next(n for n in range(1, 1 + time) if KERNEL**n >= time)
         self.layers = nnx.List([nnx.Linear(KERNEL * dim, dim, rngs=rngs) for _ in range(num_layers)])
 
-    def __call__(self, inputs: jax.Array, is_real: Array) -> jax.Array:
+    def __call__(self, inputs: jax.Array, layout: Layout) -> jax.Array:
         """See `Encoder`."""
-        nodes, is_event = inputs, jnp.asarray(is_real)
+        nodes, is_event = layout.spread(inputs), layout.is_event
         for layer in self.layers:
             nodes, is_event = _grouped(nodes), jnp.any(_grouped(is_event), axis=-1)
             below = nodes.reshape(*nodes.shape[:2], -1)
             nodes = jnp.where(is_event[..., None], nodes[:, :, -1] + nnx.gelu(layer(below)), 0.0)
-        return jnp.concatenate([nodes[:, -1], inputs[:, -1]], axis=-1)
+        return jnp.concatenate([nodes[:, -1], layout.newest(inputs)], axis=-1)
 
 
 def _grouped(nodes: jax.Array) -> jax.Array:

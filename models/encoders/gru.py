@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from models.batches import Array
+from models.layout import Layout
 
 
 class GruEncoder(nnx.Module):
@@ -15,14 +15,14 @@ class GruEncoder(nnx.Module):
         self.project = nnx.Linear(dim, 3 * dim, rngs=rngs)
         self.recur = nnx.Linear(dim, 3 * dim, use_bias=False, rngs=rngs)
 
-    def __call__(self, inputs: jax.Array, is_real: Array) -> jax.Array:
+    def __call__(self, inputs: jax.Array, layout: Layout) -> jax.Array:
         """See `Encoder`. Unrolled, since a scan over 12 positions is three times slower on a CPU."""
-        projected = self.project(inputs)
-        carry = jnp.zeros_like(inputs[:, 0])
-        for time in range(inputs.shape[1]):
+        projected, is_event = layout.spread(self.project(inputs)), layout.is_event
+        carry = jnp.zeros((len(projected), inputs.shape[1]), jnp.float32)
+        for time in range(projected.shape[1]):
             after = self._advance(carry, projected[:, time])
-            carry = jnp.where(is_real[:, time, None], after, carry)
-        return jnp.concatenate([carry, inputs[:, -1]], axis=-1)
+            carry = jnp.where(is_event[:, time, None], after, carry)
+        return jnp.concatenate([carry, layout.newest(inputs)], axis=-1)
 
     def _advance(self, carry: jax.Array, projected: jax.Array) -> jax.Array:
         input_reset, input_update, input_new = jnp.split(projected, 3, axis=-1)

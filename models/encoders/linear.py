@@ -1,27 +1,30 @@
-"""A gated linear recurrence (minGRU, Feng et al. 2024), read at its end without running it."""
+"""A gated linear recurrence (minGRU, Feng et al. 2024), its matrix products done for all events at once."""
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from models.batches import Array
+from models.layout import Layout
 
 
 class LinearEncoder(nnx.Module):
     """The carry `c[t] = (1 - z[t]) c[t-1] + z[t] n[t]`, whose gate z and candidate n know the input only.
 
-    Its last value is the sum of `z[t] n[t]` times all later `1 - z`: one matrix product and a reversed running sum of
-    logarithms, all positions at once. Context = that carry and the last input.
+    So all matrix products are done at once, of events alone; what is left in order is one multiplication and one
+    addition a step. Context = the last carry and the last input.
     """
 
     def __init__(self, dim: int, rngs: nnx.Rngs) -> None:
         self.width = 2 * dim
         self.project = nnx.Linear(dim, 2 * dim, rngs=rngs)
 
-    def __call__(self, inputs: jax.Array, is_real: Array) -> jax.Array:
+    def __call__(self, inputs: jax.Array, layout: Layout) -> jax.Array:
         """See `Encoder`."""
         gate, candidate = jnp.split(self.project(inputs), 2, axis=-1)
-        log_kept = jnp.where(is_real[..., None], nnx.log_sigmoid(-gate), 0.0)
-        kept_until_end = jnp.exp(jax.lax.cumsum(log_kept, axis=1, reverse=True) - log_kept)
-        carry = jnp.sum(kept_until_end * nnx.sigmoid(gate) * candidate, axis=1, where=is_real[..., None])
-        return jnp.concatenate([carry, inputs[:, -1]], axis=-1)
+        replaced = nnx.sigmoid(gate)
+        steps = layout.spread(jnp.concatenate([replaced, replaced * candidate], axis=-1))  # 0 where there is no event
+        carry = jnp.zeros((len(steps), inputs.shape[1]), jnp.float32)
+        for time in range(steps.shape[1]):
+            share, new = jnp.split(steps[:, time], 2, axis=-1)
+            carry = (1 - share) * carry + new
+        return jnp.concatenate([carry, layout.newest(inputs)], axis=-1)

@@ -1,6 +1,7 @@
 """Many interest updates or item vectors at once, as records in the format that the settings ask for. Pure."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from models.saving import Array
 from stream.flow.top_items import TopItems
@@ -14,7 +15,7 @@ from stream.records.updates import (
     encode_item_vector_binary,
     encode_update,
     encode_update_binary,
-    rounded,
+    json_vectors,
 )
 from stream.users.interests import Interests
 
@@ -80,8 +81,8 @@ class RecordEncoder:
         return [encode_item_vector_binary(item, vector) for item, vector in zip(items, vectors, strict=True)]
 
     def _lists(self, vectors: Array) -> list[list[float]]:
-        """Decimals for JSON; nothing for binary, which takes the arrays."""
-        return [[] for _ in vectors] if self._is_binary else rounded(vectors)
+        """Lists that are JSON already; nothing for binary, which takes the arrays."""
+        return [[] for _ in vectors] if self._is_binary else cast(list[list[float]], json_vectors(vectors))
 
 
 def _rounded_or_none(values: Array | None, count: int) -> list[float] | list[None]:

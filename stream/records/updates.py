@@ -1,6 +1,7 @@
 """Interest updates and item vectors: their records, both ways. Knows nothing of Kafka clients or of the model."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Literal, TypeVar
 
 import msgspec
@@ -9,7 +10,7 @@ import numpy as np
 from stream.errors import EventError
 
 SCHEMA_VERSION = 1
-JSON_DECIMALS = 6  # 1e-6 of a unit vector's component; halves the bytes of a float32 written in full
+JSON_DECIMALS = 5  # the cosine of two such vectors is right to about 3e-6
 
 Headers = Sequence[tuple[str, bytes]]
 UpdateFormat = Literal["json", "binary"]
@@ -70,6 +71,27 @@ _decode_item_json = msgspec.json.Decoder(ItemVector).decode
 def rounded(vectors: np.ndarray) -> list[list[float]]:
     """`[n, dim]` float32 as lists of short decimals."""
     return np.round(vectors.astype(np.float64), JSON_DECIMALS).tolist()
+
+
+def json_vectors(vectors: np.ndarray) -> list[msgspec.Raw]:
+    """What `rounded` gives as JSON, twenty times as fast: each number is looked up in a table of all there are.
+
+    Args:
+        vectors: `[n, dim]` float32 in [-1, 1], `dim` at least 1.
+    """
+    whole = np.rint(vectors * 10**JSON_DECIMALS).astype(np.int32) + 10**JSON_DECIMALS
+    texts = _all_decimals().take(whole).view(np.uint8).reshape(len(vectors), -1)
+    texts[:, -1] = ord("]")  # in place of the last comma
+    return [msgspec.Raw(b"[" + text.tobytes()) for text in texts]
+
+
+@cache
+def _all_decimals() -> np.ndarray:
+    """Every decimal from -1 to 1, a comma after it, padded with blanks to one length; 2 MB."""
+    scale = 10**JSON_DECIMALS
+    texts = [f"{whole / scale:{JSON_DECIMALS + 3}.{JSON_DECIMALS}f}," for whole in range(-scale, scale + 1)]
+    length = JSON_DECIMALS + len("-0.,")
+    return np.array(texts, f"S{length}").view(f"V{length}")
 
 
 def encode_update(update: InterestUpdate) -> EncodedRecord:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from models.config import EncoderName, HeadName, LossName, OptimiserName, ScheduleName
 from models.encoders import build_encoder
+from models.layout import Layout
 from tests.unit.models.builders import a_config, a_learner, differences, learn_all, some_examples, windows_of
 
 ENCODERS = get_args(EncoderName)
@@ -26,40 +27,50 @@ every_encoder = pytest.mark.parametrize("name", ENCODERS)
 every_choice = pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice["encoder"])
 
 
-def some_inputs(batch: int, time: int, seed: int) -> jax.Array:
-    return jax.random.normal(jax.random.key(seed), (batch, time, 8))
+def some_inputs(count: int, seed: int) -> jax.Array:
+    return jax.random.normal(jax.random.key(seed), (count, 8))
+
+
+def windows_with(events: list[int], room: int = 40) -> Layout:
+    """Windows of 6 positions that hold so many events."""
+    return Layout.of(np.arange(6)[None, :] >= 6 - np.array(events)[:, None], room)
+
+
+@settings(deadline=None)
+@given(events=st.lists(st.integers(0, 6), min_size=1, max_size=6))
+def test_what_is_spread_out_can_be_packed_again_and_so_can_its_gradient(events):
+    layout, packed = windows_with(events), some_inputs(40, 0)
+    spread = np.asarray(layout.spread(packed))
+    is_event = np.arange(6)[None, :] >= 6 - np.array(events)[:, None]
+    assert np.array_equal(spread[is_event], packed[: sum(events)])
+    assert not spread[~is_event].any()
+    assert np.array_equal(layout.newest(packed), spread[:, -1])
+    by_position = jnp.arange(spread.size, dtype=jnp.float32).reshape(spread.shape)
+    gradient = jax.grad(lambda p: jnp.sum(layout.spread(p) * by_position))(packed)
+    assert np.array_equal(gradient[: sum(events)], by_position[is_event])
+    assert not gradient[sum(events) :].any()
 
 
 @every_encoder
 @settings(max_examples=5, deadline=None)
-@given(real=st.lists(st.integers(0, 6), min_size=5, max_size=5), seed=st.integers(0, 99))
-def test_a_context_depends_neither_on_batch_mates_nor_on_what_stands_in_empty_positions(name, real, seed):
+@given(events=st.lists(st.integers(0, 6), min_size=5, max_size=5), seed=st.integers(0, 99))
+def test_a_context_depends_neither_on_batch_mates_nor_on_padding(name, events, seed):
     encoder = build_encoder(a_config(encoder=name, encoder_window=6), nnx.Rngs(seed))
-    is_real = np.arange(6)[None, :] >= 6 - np.array(real)[:, None]
-    inputs = jnp.where(is_real[..., None], some_inputs(5, 6, seed), 0.0)
-    together = encoder(inputs, is_real)
+    inputs, start = some_inputs(40, seed), sum(events[:2])
+    together = encoder(inputs, windows_with(events))
     assert together.shape == (5, encoder.width)
-    others = jnp.where(np.arange(5)[:, None, None] == 2, inputs, some_inputs(5, 6, seed + 1))
-    assert np.allclose(encoder(others, is_real)[2], together[2], rtol=0, atol=1e-6)
-
-
-@every_encoder
-def test_a_longer_window_of_empty_positions_before_the_same_events_changes_nothing(name):
-    encoder = build_encoder(a_config(encoder=name, encoder_window=4), nnx.Rngs(0))
-    inputs = some_inputs(3, 2, 0)
-    padded = jnp.concatenate([jnp.zeros((3, 2, 8)), inputs], axis=1)
-    is_real = np.arange(4)[None, :].repeat(3, 0) >= 2
-    assert np.allclose(encoder(inputs, is_real[:, 2:]), encoder(padded, is_real), rtol=0, atol=1e-6)
+    own = inputs[start : start + events[2]]
+    alone = jnp.concatenate([own, some_inputs(12, seed + 1)])
+    assert np.allclose(encoder(alone, windows_with(events[2:3], len(alone)))[0], together[2], rtol=0, atol=1e-6)
 
 
 @every_encoder
 def test_every_event_of_the_window_can_change_the_context(name):
     encoder = build_encoder(a_config(encoder=name, encoder_window=6), nnx.Rngs(0))
-    inputs, is_real = some_inputs(1, 6, 0), np.ones((1, 6), bool)
-    before = encoder(inputs, is_real)
+    inputs, layout = some_inputs(6, 0), windows_with([6], 6)
+    before = encoder(inputs, layout)
     for time in range(6):
-        moved = inputs.at[0, time].add(1.0)
-        assert not np.allclose(encoder(moved, is_real), before, atol=1e-4)
+        assert not np.allclose(encoder(inputs.at[time].add(1.0), layout), before, atol=1e-4)
 
 
 def test_every_name_is_among_the_choices():

@@ -133,7 +133,7 @@ def test_interest_resembles_the_newest_item_before_any_learning_wherever_empty_p
     learner = a_learner(dim=64)
     older, newest, _ = slots = learner.resolve_items(["older", "newest", "never seen"]).slots
     dense, holed = learner.encode(windows_of([older, newest], [older, 0, newest]))
-    assert np.argsort(-learner.item_vectors(slots) @ dense).tolist() == [1, 0, 2]
+    assert np.argmax(learner.item_vectors(slots) @ dense) == 1
     assert np.allclose(dense, holed, atol=1e-6)
 
 

@@ -1,10 +1,11 @@
+import msgspec
 import numpy as np
 import pytest
 
 from models.saving import Array
 from stream.errors import EventError
 from stream.flow.record_encoder import RecordEncoder
-from stream.records.updates import EncodedRecord, UpdateFormat, decode_item_vector, decode_update
+from stream.records.updates import EncodedRecord, UpdateFormat, decode_item_vector, decode_update, json_vectors, rounded
 from stream.users.interests import Interests
 
 VECTORS = np.array([[0.6, 0.8], [1.0, 0.0]], np.float32)
@@ -34,6 +35,12 @@ def test_an_update_decodes_to_what_was_encoded(update_format):
     assert update.drift == pytest.approx(0.4, abs=1e-6)
     assert update.interest == pytest.approx([1.0, 0.0], abs=1e-6)
     assert update.long_term == pytest.approx([0.6, 0.8], abs=1e-6)
+
+
+def test_vectors_looked_up_are_json_of_the_rounded_numbers():
+    vectors = np.random.default_rng(0).uniform(-1, 1, (50, 64)).astype(np.float32)
+    vectors[0, :4] = [1, -1, 0, -1e-9]
+    assert [msgspec.json.decode(text) for text in json_vectors(vectors)] == rounded(vectors)
 
 
 @pytest.mark.parametrize("update_format", ["json", "binary"])
