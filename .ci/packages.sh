@@ -13,6 +13,7 @@ wanted=(
     mmdebstrap:mmdebstrap # the stand-ins' base
     awk:mawk
     chromium:chromium # tests/browser
+    prometheus:prometheus # and its promtool
 )
 
 missing=()

@@ -100,13 +100,21 @@ class LagMeter:
         """
         try:
             async with asyncio.timeout(BROKER_ANSWERS_WITHIN_S):
-                ends = await self._consumer.end_offsets(self._partitions)
-                begins = await self._consumer.beginning_offsets(self._partitions)
-                read_to = {tp: max(begins[tp], next_offsets.get(TP(*tp), 0)) for tp in self._partitions}
-                lag_of = {tp: ends[tp] - read_to[tp] for tp in self._partitions if ends[tp] > read_to[tp]}
-                return sum([lag_of[tp] for tp in lag_of if await self._has_record(tp, read_to[tp], ends[tp])])
+                self.lags = await self._measure(next_offsets)
         except (KafkaError, TimeoutError):
+            self.lags = {}
             return None
+        return sum(self.lags.values())
+
+    async def _measure(self, next_offsets: Mapping[TP, int]) -> dict[TP, int]:
+        ends = await self._consumer.end_offsets(self._partitions)
+        begins = await self._consumer.beginning_offsets(self._partitions)
+        lags = dict.fromkeys((TP(*tp) for tp in self._partitions), 0)
+        for tp in self._partitions:
+            read_to = max(begins[tp], next_offsets.get(TP(*tp), 0))
+            if ends[tp] > read_to and await self._has_record(tp, read_to, ends[tp]):
+                lags[TP(*tp)] = ends[tp] - read_to
+        return lags
 
     async def _has_record(self, tp: TopicPartition, start: int, end: int) -> bool:
         """Whether there is a record from `start` on, before `end`."""

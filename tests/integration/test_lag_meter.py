@@ -20,6 +20,19 @@ def settings(kafka: Kafka, topic_prefix: str) -> Settings:
     return settings
 
 
+async def test_the_lag_of_every_partition_is_kept_for_the_metrics(settings: Settings):
+    send_in_a_transaction(settings, 3)
+    topic = settings.input_topics[0]
+    meter = LagMeter({"bootstrap_servers": settings.broker}, [TP(topic, 0), TP(topic, 1)])
+    await meter.start()
+    try:
+        assert meter.lags == {}
+        await meter.lag({TP(topic, 0): 1})
+        assert meter.lags == {TP(topic, 0): 3, TP(topic, 1): 0}  # two records and the marker
+    finally:
+        await meter.stop()
+
+
 async def lags_of(settings: Settings, *read_to: Mapping[TP, int]) -> list[int | None]:
     """The lags of the clicks with one `read_to` after the other."""
     clicks = [TP(settings.input_topics[0], p) for p in range(settings.partitions)]
