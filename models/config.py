@@ -75,6 +75,14 @@ class ModelConfig:
     """Successors and predecessors kept for each item."""
     memory_half_life: int = 100_000
     """Events after which a co-visit counts half."""
+    drift_threshold: float = 10.0
+    """Standard deviations by which the prequential loss must exceed its mean in sum, for an alarm; 0 raises none."""
+    drift_rate_factor: float = 1.0
+    """What learning rates are multiplied by after an alarm, at first."""
+    drift_recent_share: float = 0.0
+    """Share of replayed examples drawn from those since the alarm, for a while."""
+    drift_reaction_events: int = 20_000
+    """Events learned after an alarm until rates and replay are as before."""
     score_sample_ratio: float = 0.05
     """Share of the events that is ranked against the whole catalogue before it is learned."""
     seed: int = 0

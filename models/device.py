@@ -122,10 +122,10 @@ class Device(Saved):
             vectors.append(np.asarray(self._vectors(self._state.table.vectors, pad_rows(some, size)))[: len(some)])
         return np.concatenate(vectors)
 
-    def learn(self, batch: StepBatch) -> jax.Array:
+    def learn(self, batch: StepBatch, rate_scale: float = 1.0) -> jax.Array:
         """One step of the network; returns before it is computed, reading the loss blocks."""
         self._mark(np.asarray(batch.rows))
-        self._state, loss = self._learn(self._state, batch)
+        self._state, loss = self._learn(self._state, batch, np.float32(rate_scale))
         self.step += 1
         return jnp.asarray(loss)
 

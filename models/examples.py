@@ -144,9 +144,13 @@ class ReplayRing(Saved):
         self._num_put += len(examples)
         self.tracker.mark(at)
 
-    def sample(self, count: int, rng: np.random.Generator) -> Examples:
-        """Examples drawn uniformly, with repetition."""
-        return self._rows.take(rng.integers(0, len(self), count))
+    def sample(self, count: int, rng: np.random.Generator, recent_share: float = 0.0, num_recent: int = 0) -> Examples:
+        """Examples drawn uniformly, with repetition; a share of them from the newest `num_recent` only."""
+        at = rng.integers(0, len(self), count)
+        if recent_share and num_recent:
+            ages = rng.integers(0, min(num_recent, len(self)), count)
+            at = np.where(rng.random(count) < recent_share, (self._num_put - 1 - ages) % len(self._rows), at)
+        return self._rows.take(at)
 
     def sample_targets(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Targets drawn as often as they happened: `[count]` int32; 0 where the item has left."""

@@ -11,6 +11,7 @@ from models.augmentation import augment, augmentation_policy
 from models.batches import BatchBuilder, Candidates
 from models.config import ModelConfig
 from models.device import FEW, GATE_KNOWN, GATE_SAMPLES, Device
+from models.drift import DriftWatch
 from models.evaluation import PrequentialMetrics
 from models.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
 from models.features import Examples, WindowBatch
@@ -81,6 +82,7 @@ class OnlineLearner:
         items: item ids and their slots.
         queries: search queries and their slots.
         prequential: how well it predicted before it learned.
+        drift: whether the stream has changed, by the loss.
         ranker: ranks what it expects next, by the parameters of now.
     """
 
@@ -89,6 +91,7 @@ class OnlineLearner:
         self.items = ItemVocabulary(config)
         self.queries = QueryVocabulary(config)
         self.prequential = PrequentialMetrics()
+        self.drift = DriftWatch(config)
         num_rows, window = self.items.num_rows, config.encoder_window
         self._memory = CountingMemory(config, self.items.first, num_rows)
         self._pending = ExampleQueue(window)
@@ -202,6 +205,7 @@ class OnlineLearner:
         self._remember(examples, items, is_taught)
         self._num_batches += 1
         loss, gate_loss = map(float, losses or (0.0, 0.0))
+        self.drift.note(loss, int(is_taught.sum()))
         return LearnReport(loss, gate_loss, len(examples), int((~is_taught).sum()), scored, ranks)
 
     def replay_batch(self) -> None:
@@ -210,7 +214,7 @@ class OnlineLearner:
             return
         rng = self._rng(_REPLAY, self._num_replays)
         self._num_replays += 1
-        examples = self._ring.sample(self.config.batch_size, rng)
+        examples = self._ring.sample(self.config.batch_size, rng, self.drift.recent_share, self.drift.num_recent)
         windows = augment(examples.windows, self._augmentation, self._memory, rng)
         examples = Examples(windows, examples.targets, examples.kinds)
         self._step(examples, self._memory.recent_items(examples.windows.slots), rng)
@@ -263,7 +267,7 @@ class OnlineLearner:
     def _step(self, examples: Examples, items: np.ndarray, rng: np.random.Generator) -> jax.Array:
         soft_targets = self._memory.sample_successors(items, self.config.num_soft_targets, rng)
         batch = self._builder.step(examples, soft_targets, self._negatives(rng))
-        loss = self._device.learn(batch)
+        loss = self._device.learn(batch, self.drift.rate_scale)
         self._touch(np.asarray(batch.rows))
         return loss
 
@@ -320,7 +324,7 @@ class OnlineLearner:
         composites = {"items": self.items.parts(), "queries": self.queries.parts(), "memory": self._memory.parts()}
         parts = joined(composites)
         own = {"pending": self._pending, "ring": self._ring, "device": self._device, "prequential": self.prequential}
-        return {**parts, **own, "counters": _Counters(self)}
+        return {**parts, **own, "drift": self.drift, "counters": _Counters(self)}
 
     def state(self) -> dict[str, Any]:
         """Everything; copies. A long-lived worker takes the changes of its parts instead."""
@@ -333,6 +337,7 @@ class OnlineLearner:
         for name, saved in (("pending", self._pending), ("ring", self._ring), ("device", self._device)):
             saved.restore(part_of(state, name))
         self.prequential.restore(part_of(state, "prequential"))
+        self.drift.restore(part_of(state, "drift"))
         own = part_of(state, "counters")
         self._is_fresh[:] = True
         self._is_fresh[: len(own["is_fresh"])] = own["is_fresh"]

@@ -46,13 +46,17 @@ class NetworkLearner:
         table = EmbeddingTable(vectors, self._optimiser.begin_rows(vectors))
         return NetworkState(params, self._optimiser.begin(params), table, jnp.int32(0))
 
-    def learn(self, state: NetworkState, batch: StepBatch) -> tuple[NetworkState, jax.Array]:
-        """One step; returns the state after it, unchanged but for the count if the loss is not finite, and the loss."""
+    def learn(self, state: NetworkState, batch: StepBatch, rate_scale: Array) -> tuple[NetworkState, jax.Array]:
+        """One step at `rate_scale` times the learning rates.
+
+        Returns:
+            The state after it, unchanged but for the count if the loss is not finite, and the loss.
+        """
         before = gather(state.table, batch.rows)
         key = jax.random.fold_in(jax.random.key(self._config.seed), state.step)
         gradient = jax.value_and_grad(self._loss, argnums=(0, 1))
         loss, (for_params, for_rows) = gradient(state.params, before.vectors, batch, key)
-        factor = optimiser.rate_factor(self._config, state.step)
+        factor = optimiser.rate_factor(self._config, state.step) * rate_scale
         rate, row_rate = self._config.learning_rate * factor, self._config.row_learning_rate * factor
         params, moments = self._optimiser.step(state.params, for_params, state.moments, rate)
         rows = self._optimiser.step_rows(before, for_rows, row_rate)

@@ -111,6 +111,12 @@ METRICS = (
     _gauge("recall_at_20", "ratio", "Recent share of next items among the first 20.", NOTHING, ("ranker",)),
     _gauge("mrr_at_20", "ratio", "Recent mean reciprocal rank of next items.", NOTHING, ("ranker",)),
     _count("scored_total", "predictions", "Predictions behind recall and MRR, in the state."),
+    _count(
+        "drift_alarms_total",
+        "alarms",
+        "Times that the loss rose beyond noise, in the state.",
+        "the stream has changed: see recall_at_20, and look for the cause at its sources",
+    ),
     # -- the state and its checkpoints
     _gauge("users", "users", "Users with a window.", "beyond max_users the least recently active leave"),
     _gauge(

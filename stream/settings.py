@@ -221,6 +221,21 @@ class Settings(BaseSettings):
     memory_half_life: PositiveInt = Field(
         _DEFAULT_MODEL.memory_half_life, description="Events after which a co-visit counts half."
     )
+    drift_threshold: NonNegative = Field(
+        _DEFAULT_MODEL.drift_threshold,
+        description="Drift alarm: by how many standard deviations, in sum, the loss exceeds its mean; 0 raises none.",
+    )
+    drift_rate_factor: Annotated[float, Field(ge=1, le=10)] = Field(
+        _DEFAULT_MODEL.drift_rate_factor, description="What learning rates are multiplied by right after a drift alarm."
+    )
+    drift_recent_share: Ratio = Field(
+        _DEFAULT_MODEL.drift_recent_share,
+        description="Share of replayed examples drawn from those since the drift alarm.",
+    )
+    drift_reaction_events: PositiveInt = Field(
+        _DEFAULT_MODEL.drift_reaction_events,
+        description="Events learned after a drift alarm until rates and replay are as before.",
+    )
     score_sample_ratio: Ratio = Field(
         _DEFAULT_MODEL.score_sample_ratio,
         description="Share of events ranked against the whole catalogue first.",

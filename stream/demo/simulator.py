@@ -141,6 +141,23 @@ class SimulatedShop:
         """The style that the user prefers, which stays."""
         return STYLES[self._users[int(user_id.removeprefix("user-"))].style]
 
+    def sessions_since_turn(self, user_id: str) -> int | None:
+        """Sessions that the user began since turning to another category, that one included; None before the first."""
+        user = self._users[int(user_id.removeprefix("user-"))]
+        since = user.num_sessions % self.config.sessions_per_drift
+        return since if user.num_sessions >= self.config.sessions_per_drift else None
+
+    def turn_over(self) -> None:
+        """Everything is different from now on: what leads where, what is popular, what each user likes."""
+        rng = self._rng
+        for item in self.items:
+            self._link(item)
+        for shelf in (shelf for shelves in self._shelves for shelf in shelves):
+            rng.shuffle(shelf.items)
+        for user in self._users:
+            user.style, user.turned_to = rng.randrange(len(STYLES)), rng.randrange(len(self.categories))
+            rng.shuffle(user.interest)
+
     def events(self, times_ms: Iterable[int]) -> Iterator[Event]:
         """One event for each of the times, which should not decrease."""
         for time_ms in times_ms:

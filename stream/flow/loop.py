@@ -114,6 +114,7 @@ class Flow:
         self._oldest_pending_at: float | None = None
         self._item_vectors_due_at = 0.0
         self._checkpoint_due_at = 0.0
+        self._num_drift_alarms = engine.learner.drift.num_alarms
         self.latency = RecentLatency()
         self.num_updates = 0
         self.saved_at_s: float | None = None
@@ -178,6 +179,7 @@ class Flow:
         if self._batch_is_due():
             with self._meters.learn.time():
                 await self._on_model_thread(self._engine.learn_batch)
+            self._tell_drift()
             self._oldest_pending_at = self._now() if self._engine.learner.num_pending else None
             self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
         elif self._replays_due:
@@ -186,6 +188,13 @@ class Flow:
         else:
             return False
         return True
+
+    def _tell_drift(self) -> None:
+        num_alarms = self._engine.learner.drift.num_alarms
+        if num_alarms > self._num_drift_alarms:
+            step = self._engine.learner.model_step
+            logger.warning("drift alarm %d at model step %d: the loss rose beyond noise", num_alarms, step)
+        self._num_drift_alarms = num_alarms
 
     def _batch_is_due(self) -> bool:
         num_pending = self._engine.learner.num_pending

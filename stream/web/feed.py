@@ -44,6 +44,7 @@ class LiveFeed:
         self._items: ItemsInSight | None = None
         self._items_event = b""
         self._num_looks = 0
+        self._num_drift_alarms: int | None = None
         self._before: tuple[float, dict[str, TopicLedger]] | None = None
 
     async def run(self) -> None:
@@ -85,12 +86,21 @@ class LiveFeed:
 
     def _take(self) -> Sample:
         status, engine, now_s = self._view.status(), self._view.engine, time.time()
+        self._mark_drift(engine, int(now_s * 1000))
         alarms, self._alarms = self._alarms, []
         if engine is None:
             return Sample(int(now_s * 1000), status.state, alarms=alarms)
         sample = sample_of(status, engine, self._flows(engine, time.monotonic()), int(now_s * 1000))
         age_s, learning_rate = self._view.condition().checkpoint_age_s, self._view.settings.learning_rate
         return msgspec.structs.replace(sample, checkpoint_age_s=age_s, learning_rate=learning_rate, alarms=alarms)
+
+    def _mark_drift(self, engine: Engine | None, at_ms: int) -> None:
+        if engine is None:
+            return
+        num_alarms = engine.learner.drift.num_alarms
+        if self._num_drift_alarms is not None and num_alarms > self._num_drift_alarms:
+            self.mark(Alarm(at_ms, "the stream has changed: the loss rose beyond noise"))
+        self._num_drift_alarms = num_alarms
 
     def _flows(self, engine: Engine, now_s: float) -> dict[str, TopicFlow]:
         topics = self._view.settings.input_topics

@@ -61,6 +61,7 @@ def _of_engine(engine: Engine) -> Iterator[Reading]:
         yield Reading("gate_loss", engine.last_gate_loss)
     yield from _of_quality(learner.prequential.recent)
     yield Reading("scored_total", learner.prequential.total.num_predictions)
+    yield Reading("drift_alarms_total", learner.drift.num_alarms)
     yield Reading("users", engine.updater.num_users)
     yield Reading("items", len(learner.items))
 

@@ -1,9 +1,12 @@
 import msgspec
 import pytest
 
+from models.drift import DriftState
+from stream.flow.engine import Engine
 from stream.web.feed import LiveFeed
 from stream.web.history import Alarm
 from stream.web.view import WorkerView
+from tests.support.small_world import SETTINGS
 from tests.unit.stream.web.conftest import Client
 
 
@@ -59,6 +62,18 @@ async def test_an_alarm_is_carried_by_one_sample(view: WorkerView):
     feed.sample()
 
     assert [[alarm.what for alarm in sample.alarms] for sample in feed.history] == [["recall fell"], []]
+
+
+async def test_a_drift_alarm_is_marked_once_and_one_of_before_the_restart_is_not(view: WorkerView):
+    engine = Engine(SETTINGS)
+    view.open(engine)
+    feed = LiveFeed(view)
+
+    for num_alarms in (2, 3, 3):
+        engine.learner.drift.now = DriftState(num_alarms=num_alarms)
+        feed.sample()
+
+    assert [len(sample.alarms) for sample in feed.history] == [0, 1, 0]
 
 
 async def test_one_who_does_not_listen_misses_events_and_holds_nobody_up(view: WorkerView):

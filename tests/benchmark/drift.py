@@ -1,0 +1,144 @@
+"""How soon a change of the whole stream is noticed, how soon the model is back, and whether users' drift is right.
+
+    python -m tests.benchmark.drift [--events N] [--changes N] [--seeds N] [--set NAME=VALUE]
+
+The simulated shop changes altogether every `--events` events (what leads where, what is popular, what each user likes);
+before the first change and in a run without any it stays as it is. Each alternative is judged on the same events.
+"""
+
+import os
+
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+
+import argparse
+import dataclasses
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from models.config import ModelConfig
+from models.evaluation import RANKERS
+from models.runtime import configure
+from stream.demo.simulator import ShopConfig, SimulatedShop
+from stream.evaluation.prequential import Evaluation, EvaluationPlan
+from stream.evaluation.sources import Stretch
+from stream.records.events import Event
+from stream.settings import Settings
+from tests.benchmark.figures import say
+
+START_MS, EVERY_MS = 1_700_000_000_000, 2_000
+REACTION = {"drift_rate_factor": 2.0, "drift_recent_share": 0.5, "drift_reaction_events": 20_000}
+BACK_RATIO = 0.95
+WINDOW = 3_000  # events over which recall is taken after a change, and five times as many before
+STEP = 500
+
+
+class Course(NamedTuple):
+    """One run.
+
+    Attributes:
+        positions: `[n]` of each prediction, in clicks and purchases learned before.
+        hits: `[n, rankers]`, whether it was among the first 20.
+        changes: positions of the changes.
+        alarms: positions of the alarms.
+        end: of the run.
+    """
+
+    positions: np.ndarray
+    hits: np.ndarray
+    changes: list[int]
+    alarms: list[int]
+    end: int
+
+
+def course(model: ModelConfig, seed: int, events: int, changes: int) -> Course:
+    """Run `events` before the first change and after each."""
+    shop = SimulatedShop(ShopConfig(seed=seed))
+    evaluation = Evaluation(Settings.load(), dataclasses.replace(model, seed=seed), EvaluationPlan("event", 0.5))
+    evaluation.start()
+    changed: list[int] = []
+    alarms = _Alarms(evaluation)
+
+    def stream() -> Iterator[Event]:
+        for number in range(events * (1 + changes)):
+            if number and number % events == 0:
+                shop.turn_over()
+                changed.append(evaluation.census.num_events)
+            alarms.look()
+            yield shop.event_at(START_MS + EVERY_MS * number)
+
+    judged = evaluation.judge(Stretch(0, stream(), is_judged=True))
+    return Course(judged["position"], judged["ranks"] < 20, changed, alarms.at, evaluation.census.num_events)
+
+
+class _Alarms:
+    """When there was one."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._evaluation = evaluation
+        self.at: list[int] = []
+
+    def look(self) -> None:
+        if self._evaluation.engine.learner.drift.num_alarms > len(self.at):
+            self.at.append(self._evaluation.census.num_events)
+
+
+def recall(course: Course, start: int, end: int, ranker: str) -> float:
+    """Recall@20 of the predictions from `start` to `end`."""
+    within = (course.positions >= start) & (course.positions < end)
+    return float(course.hits[within, RANKERS.index(ranker)].mean())
+
+
+def events_until_back(course: Course, change: int, ranker: str) -> float:
+    """Events after a change until recall is at 95 % of what it was before; nan if the run ends first."""
+    wanted = BACK_RATIO * recall(course, change - 5 * WINDOW, change, ranker)
+    limit = min([c for c in course.changes if c > change], default=course.end)
+    for end in range(change + WINDOW, limit, STEP):
+        if recall(course, end - WINDOW, end, ranker) >= wanted:
+            return end - change
+    return float("nan")
+
+
+def delays(course: Course) -> tuple[list[float], int]:
+    """Events from each change to the first alarm within 10,000, nan where there is none; and alarms of no change."""
+    own = [[a - c for a in course.alarms if 0 <= a - c < 10_000] for c in course.changes]
+    return [min(found, default=float("nan")) for found in own], len(course.alarms) - sum(map(len, own))
+
+
+def describe(name: str, runs: list[Course]) -> None:
+    """Print what some runs found."""
+    found, false = zip(*map(delays, runs), strict=True)
+    num_events = sum(run.end for run in runs)
+    print(f"{name}: alarm after {np.array(found).ravel().tolist()} events, {sum(false)} false in {num_events:,}")
+    for ranker in ("mixture", "vector"):
+        back = [events_until_back(run, change, ranker) for run in runs for change in run.changes]
+        dips = [recall(run, c, c + 10_000, ranker) for run in runs for c in run.changes]
+        befores = [recall(run, c - 5 * WINDOW, c, ranker) for run in runs for c in run.changes]
+        if back:
+            print(
+                f"  {ranker}: recall@20 before {np.mean(befores):.3f}, in the 10,000 events after {np.mean(dips):.3f}; "
+                f"95 % back after {np.mean(back):,.0f} events {back}",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--events", type=int, default=40_000, help="before the first change, and after each")
+    parser.add_argument("--changes", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="in place of the reaction's")
+    args = parser.parse_args()
+    configure(preallocate=False, compilation_cache=Settings.load().compilation_cache)
+    asked = dict(change.split("=", 1) for change in args.set)
+    base = ModelConfig(score_sample_ratio=0.0, max_items=20_000)
+    reaction = {name: type(getattr(base, name))(value) for name, value in asked.items()} or REACTION
+    for name, changes in (("without the reaction", {}), (f"with {reaction}", reaction)):
+        say(name)
+        model = dataclasses.replace(base, **changes)
+        describe(name, [course(model, seed, args.events, args.changes) for seed in range(args.seeds)])
+
+
+if __name__ == "__main__":
+    main()
