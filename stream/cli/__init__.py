@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": "stream.cli.demo:demo",
     "worker": "stream.cli.worker:worker",
     "topics": "stream.cli.topics:topics",
+    "simulate": "stream.cli.simulate:simulate",
     "replay": "stream.cli.replay:replay_command",
     "bridge": "stream.cli.bridge:bridge",
     "evaluate": "stream.cli.evaluate:evaluate",

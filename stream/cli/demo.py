@@ -17,7 +17,8 @@ from stream.broker.topics import TopicNames
 from stream.cli.demo_view import page_address, plain_lines, terminal_view
 from stream.cli.options import with_settings
 from stream.demo.embedded_broker import MOCK_PARTITIONS, EmbeddedBroker
-from stream.demo.showcase import Showcase, ShowPlan
+from stream.demo.shopkeeper import ShopPlan
+from stream.demo.showcase import Showcase
 from stream.settings import Settings
 
 # Settings that suit the demo, where nobody said otherwise.
@@ -45,7 +46,7 @@ def demo(settings: Settings, events: int, rate: float, as_json: bool) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     names = TopicNames.of(settings)
     topics = [*names.inputs, names.updates, names.item_vectors, names.dead_letters]
-    plan = ShowPlan(num_events=events, events_per_s=rate, seed=settings.seed)
+    plan = ShopPlan(num_events=events, events_per_s=rate, seed=settings.seed)
     view = terminal_view if sys.stdout.isatty() and not as_json else plain_lines
     with tempfile.TemporaryDirectory(prefix="interest-stream-") as scratch, EmbeddedBroker(topics) as broker:
         worker_settings = settings.model_copy(

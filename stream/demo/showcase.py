@@ -1,11 +1,9 @@
 """The demo's moving parts: the shop sends, a worker learns, a subscriber watches; what they show together."""
 
-import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -14,28 +12,16 @@ from stream.broker.bulk_producer import BulkProducer
 from stream.broker.topics import TopicNames
 from stream.client import InterestSubscriber, ItemVectors
 from stream.demo.embedded_broker import MOCK_API_VERSION
-from stream.demo.simulator import ShopConfig, SimulatedShop
+from stream.demo.shopkeeper import Shopkeeper, ShopPlan
 from stream.demo.worker_process import WorkerProcess
-from stream.errors import InterestStreamError, StateError
-from stream.records.events import KIND_OF_EVENT_CLASS, encode_event
+from stream.errors import StateError
 from stream.settings import Settings
 from stream.status import WorkerStatus
 
-TICK_S = 0.01  # the shop sends what is due this often
-MAX_AHEAD_EVENTS = 20_000  # the shop waits for a worker that is so far behind: the embedded broker forgets old records
 STALL_TIMEOUT_S = 90.0  # nothing moves for so long: give up. The first compilation takes a quarter of it
 LAST_UPDATES_TIMEOUT_S = 5.0
 RECENT_LATENCIES = 5_000
 RATE_OVER_STATUSES = 4  # the worker speaks once a second
-
-
-@dataclass(frozen=True)
-class ShowPlan:
-    """How many events, how fast, from which seed."""
-
-    num_events: int
-    events_per_s: float
-    seed: int = 0
 
 
 class LatencyMs(msgspec.Struct, frozen=True):
@@ -61,70 +47,6 @@ class Summary(msgspec.Struct, frozen=True):
     dead_letters: int
 
 
-class Producer(Protocol):
-    """Where events go: `BulkProducer`."""
-
-    def send(self, event_kind: int, key: bytes, value: bytes) -> None:
-        """Send one."""
-
-    def poll(self) -> None:
-        """Look what was delivered."""
-
-    def flush(self) -> None:
-        """Wait until all is delivered."""
-
-
-class Shopkeeper(threading.Thread):
-    """Sends the simulated shop's events at a steady rate; event times are the clock's.
-
-    Attributes:
-        num_sent: events handed to the producer.
-        failure: why it gave up, if it did.
-    """
-
-    def __init__(self, producer: Producer, plan: ShowPlan) -> None:
-        super().__init__(name="shop", daemon=True)
-        self.num_sent = 0
-        self.num_read = 0
-        self.failure: InterestStreamError | None = None
-        self._producer = producer
-        self._plan = plan
-        self._shop = SimulatedShop(ShopConfig(seed=plan.seed))
-        self._is_closing = threading.Event()
-
-    def run(self) -> None:
-        """Send until all are sent or `close` is called."""
-        try:
-            credit = 0.0
-            then = time.monotonic()
-            while self.num_sent < self._plan.num_events and not self._is_closing.wait(TICK_S):
-                now = time.monotonic()
-                credit = min(credit + (now - then) * self._plan.events_per_s, self._plan.events_per_s)
-                then = now
-                due = min(int(credit), self._plan.num_events - self.num_sent, self._room())
-                self._send(due)
-                credit -= due
-            self._producer.flush()
-        except InterestStreamError as error:
-            self.failure = error
-
-    def close(self) -> None:
-        """Stop sending."""
-        self._is_closing.set()
-        if self.is_alive():
-            self.join()
-
-    def _room(self) -> int:
-        return max(0, MAX_AHEAD_EVENTS - (self.num_sent - self.num_read))
-
-    def _send(self, count: int) -> None:
-        for _ in range(count):
-            event = self._shop.event_at(time.time_ns() // 1_000_000)
-            self._producer.send(KIND_OF_EVENT_CLASS[type(event)], *encode_event(event))
-        self.num_sent += count
-        self._producer.poll()
-
-
 class Showcase:
     """A context manager. Call `advance` again and again until `is_over`, then `finish`.
 
@@ -137,7 +59,7 @@ class Showcase:
         items: the item vectors so far.
     """
 
-    def __init__(self, settings: Settings, plan: ShowPlan) -> None:
+    def __init__(self, settings: Settings, plan: ShopPlan) -> None:
         names = TopicNames.of(settings)
         self.plan = plan
         self.items = ItemVectors(settings.broker, topic=names.item_vectors, api_version=MOCK_API_VERSION)

@@ -35,6 +35,8 @@ class ShopConfig:
     """What the shop is like. The shares of a step's ways to the next item need not add up: the rest is noise."""
 
     seed: int = 0
+    event_id_prefix: str = ""
+    """Of every event's id: a shop of the same seed that opens again sends other events."""
     num_users: int = 1_000
     items_per_category: int = 40
     open_sessions: int = 150
@@ -291,7 +293,7 @@ class SimulatedShop:
         self._leads_to[item] = self._rng.sample(department, min(NUM_LINKS, len(department)))
 
     def _event_id(self) -> str:
-        return f"{self.config.seed}-{self._num_events}"
+        return f"{self.config.event_id_prefix}{self.config.seed}-{self._num_events}"
 
 
 def _department(category: int) -> int:

@@ -1,11 +1,14 @@
 """What `docker compose -f compose/compose.yaml up` gives: run by .ci/run, which has an engine and the image."""
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from stream.client import EventProducer, InterestSubscriber
-from tests.support.compose import Compose, docker, state
+from tests.support.compose import Compose, compose_command, docker, state
+from tests.support.kafka import COMPOSE_FILE
 from tests.support.waiting import wait_until
 
 WORKER_ANSWERS_WITHIN_S = 180  # most of it is compiling, 35 s on two cores that are otherwise idle
@@ -47,6 +50,15 @@ def test_killed_worker_starts_again_and_goes_on_with_newer_versions(compose: Com
         )
 
 
+def test_the_simulator_sends_events_until_it_is_stopped(compose: Compose) -> None:
+    compose.run("--profile", "simulator", "up", "--detach", "simulator")
+    with InterestSubscriber(compose.bootstrap) as subscriber:
+        wait_until(lambda: subscriber.poll() is None or "user-0001" in subscriber.users, WORKER_ANSWERS_WITHIN_S)
+    simulator = compose.container("simulator")
+    compose.run("--profile", "simulator", "stop", "simulator")
+    assert state(simulator, "ExitCode") == "0"
+
+
 def test_worker_is_not_root_and_ends_in_time_with_a_checkpoint(compose: Compose) -> None:
     worker = compose.container("worker")
     assert docker("exec", worker, "id", "-u").strip() != "0"
@@ -57,6 +69,13 @@ def test_worker_is_not_root_and_ends_in_time_with_a_checkpoint(compose: Compose)
     assert any(
         name.isdigit() for name in compose.run("run", "--rm", "--no-deps", "worker", "ls", "checkpoints").split()
     )
+
+
+def test_the_variant_for_a_gpu_changes_the_image_and_asks_for_a_device() -> None:
+    command = [*compose_command(), "-f", str(COMPOSE_FILE), "-f", str(COMPOSE_FILE.with_name("cuda.yaml")), "config"]
+    worker = yaml.safe_load(subprocess.check_output(command, text=True))["services"]["worker"]
+    assert (worker["image"], worker["build"]["args"]) == ("interest-stream:cuda", {"EXTRAS": "cuda"})
+    assert worker["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
 
 
 def send_clicks(compose: Compose) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.demo.showcase import MAX_AHEAD_EVENTS, Shopkeeper, ShowPlan, _percentiles
+from stream.demo.shopkeeper import MAX_AHEAD_EVENTS, Shopkeeper, ShopPlan
+from stream.demo.showcase import _percentiles
 from stream.demo.worker_process import as_environment
 from stream.settings import Settings
 
@@ -28,14 +29,14 @@ class CountingProducer:
 
 def test_shop_sends_exactly_as_many_events_as_planned():
     producer = CountingProducer()
-    shop = Shopkeeper(producer, ShowPlan(num_events=700, events_per_s=1e6))
+    shop = Shopkeeper(producer, ShopPlan(num_events=700, events_per_s=1e6))
     shop.start()
     shop.join(10)
     assert (producer.num_sent, shop.num_sent) == (700, 700)
 
 
 def test_shop_waits_for_a_worker_that_is_far_behind():
-    shop = Shopkeeper(CountingProducer(), ShowPlan(num_events=10**6, events_per_s=1e7))
+    shop = Shopkeeper(CountingProducer(), ShopPlan(num_events=10**6, events_per_s=1e7))
     shop.start()
     shop.join(0.3)
     shop.close()
