@@ -14,6 +14,7 @@ wanted=(
     awk:mawk
     chromium:chromium # tests/browser
     prometheus:prometheus # and its promtool
+    redis-server:redis-server # tests/integration/test_sinks.py
 )
 
 missing=()

@@ -4,6 +4,7 @@ InterestStreamError
 ├── ConfigError   the operator's: stop at start-up, exit code 2
 │   └── TokenError  no access token: later in the run, clients try again as after a lost connection
 ├── EventError    one record's: dead-letter it and go on
+├── AwayError     another system's, for a while: try again
 └── StateError    ours or the disk's: stop before anything is written
 """
 
@@ -32,6 +33,20 @@ class EventError(InterestStreamError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class AwayError(InterestStreamError):
+    """Another system does not answer; it may again.
+
+    Attributes:
+        who: the system, and where it is.
+        why: what was heard from it.
+    """
+
+    def __init__(self, who: str, why: str) -> None:
+        super().__init__(f"{who} does not answer: {why}")
+        self.who = who
+        self.why = why
 
 
 class StateError(InterestStreamError):

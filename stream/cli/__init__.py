@@ -14,6 +14,7 @@ COMMANDS = {
     "simulate": "stream.cli.simulate:simulate",
     "replay": "stream.cli.replay:replay_command",
     "bridge": "stream.cli.bridge:bridge",
+    "sink": "stream.cli.sink:sink",
     "evaluate": "stream.cli.evaluate:evaluate",
     "watch": "stream.cli.watch:watch",
     "checkpoints": "stream.cli.checkpoints:checkpoints",

@@ -23,6 +23,7 @@ MAY_IMPORT = {  # a package may import itself, and these
     "stream.users": {"models", "stream.errors", "stream.records"},
     "stream.broker": {"stream.errors", "stream.records", "stream.settings"},
     "stream.foreign": {"models", "stream.errors", "stream.event_logs", "stream.records", "stream.broker"},
+    "stream.sinks": {"stream.errors", "stream.records", "stream.broker"},
     "stream.flow": {"models", "checkpoints", "stream.errors", "stream.metrics", "stream.status", "stream.settings"}
     | {"stream.memory", "stream.records", "stream.users", "stream.broker"},
     "stream.web": {"models", "stream.errors", "stream.metrics", "stream.status", "stream.settings", "stream.flow"}
