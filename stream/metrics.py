@@ -67,7 +67,7 @@ def _seconds(name: str, meaning: str, when_it_rises: str, buckets: tuple[float, 
 
 METRICS = (
     # -- what became of the records
-    _by_topic("records_total", "Records read; the sum of the next five."),
+    _by_topic("records_total", "Records read; the sum of the next six."),
     _by_topic("events_total", "Events admitted: they changed windows and model."),
     _by_topic(
         "dead_letters_total", "Records that cannot be used.", "read the reasons: interest-stream dead-letters list"
@@ -77,6 +77,7 @@ METRICS = (
     ),
     _by_topic("late_total", "Events later than allowed_lateness_ms.", "a source lags: mend it, or allow more lateness"),
     _by_topic("erased_total", "Events of before their user's erasure."),
+    _by_topic("floods_total", "Events beyond max_events_per_minute.", "bots or a source that repeats itself: find who"),
     _count("updates_total", "records", "Interest updates sent since the process started."),
     # -- how far behind
     _gauge(

@@ -105,6 +105,12 @@ class Settings(BaseSettings):
         300_000, description="How far ahead of its record's timestamp an event time may be."
     )
 
+    max_events_per_minute: Annotated[int, Field(ge=0, le=60_000)] = Field(
+        0,
+        description="Events of one user and kind that count in a minute of event time, against bots and sources that "
+        "repeat themselves; what is beyond is counted and dropped. 0 for any number.",
+    )
+
     # -- Flow
     micro_batch_size: PositiveInt = Field(1_024, description="Events that go through one step together at the most.")
     queue_events: PositiveInt = Field(16_384, description="Decoded events that wait at the most; then fetching pauses.")

@@ -18,6 +18,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
         duplicates: records whose `event_id` had been seen.
         late: events older than the allowed lateness.
         erased: events of before their user's erasure.
+        floods: events of one user and kind beyond `max_events_per_minute`.
         updates: interest updates sent.
         queued: decoded events that wait for their micro-batch.
         events_per_s: admitted events a second.
@@ -39,6 +40,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     duplicates: int = 0
     late: int = 0
     erased: int = 0
+    floods: int = 0
     updates: int = 0
     queued: int = 0
     events_per_s: float = 0.0

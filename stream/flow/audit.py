@@ -15,7 +15,7 @@ from stream.errors import EventError
 from stream.flow.ledger import HASH_MODULUS, TopicLedger
 from stream.records.dead_letters import SourceRecord
 from stream.records.events import KIND_OF_EVENT_CLASS, Event, decode_event
-from stream.users.admission import REMEMBERED_IDS, AdmissionPolicy, Verdict, refuse_future
+from stream.users.admission import MINUTE_US, REMEMBERED_IDS, AdmissionPolicy, Verdict, refuse_future
 
 
 class LogRecord(SourceRecord, Protocol):
@@ -48,6 +48,7 @@ class _User:
     def __init__(self) -> None:
         self.ids: deque[str] = deque(maxlen=REMEMBERED_IDS)
         self.newest_ms: dict[int, int] = {}
+        self.full_until_us: dict[int, int] = {}
 
     def judge(self, event: Event, policy: AdmissionPolicy) -> Verdict:
         if event.event_id is not None:
@@ -57,7 +58,17 @@ class _User:
         kind = KIND_OF_EVENT_CLASS[type(event)]
         newest_ms = self.newest_ms.get(kind, event.time_ms)
         self.newest_ms[kind] = max(newest_ms, event.time_ms)
-        return Verdict.LATE if event.time_ms < newest_ms - policy.allowed_lateness_ms else Verdict.ADMITTED
+        if event.time_ms < newest_ms - policy.allowed_lateness_ms:
+            return Verdict.LATE
+        return self._judge_rate(kind, policy) if policy.interval_us else Verdict.ADMITTED
+
+    def _judge_rate(self, kind: int, policy: AdmissionPolicy) -> Verdict:
+        now_us = self.newest_ms[kind] * 1_000
+        full_until_us = max(self.full_until_us.get(kind, 0), now_us) + policy.interval_us
+        if full_until_us > now_us + MINUTE_US:
+            return Verdict.FLOOD
+        self.full_until_us[kind] = full_until_us
+        return Verdict.ADMITTED
 
 
 def in_order_of_arrival(logs: Iterable[Iterable[LogRecord]]) -> Iterator[LogRecord]:
@@ -100,6 +111,7 @@ def ledger_of(judged: Iterable[Judged]) -> dict[str, TopicLedger]:
         of_topic.refused += verdict is None
         of_topic.duplicates += verdict is Verdict.DUPLICATE
         of_topic.late += verdict is Verdict.LATE
+        of_topic.floods += verdict is Verdict.FLOOD
         if verdict is Verdict.ADMITTED:
             value_hash = xxhash.xxh3_64_intdigest(record.value or b"")
             of_topic.hash_sum = (of_topic.hash_sum + value_hash) % HASH_MODULUS

@@ -193,6 +193,7 @@ class Engine:
             duplicates=total.duplicates,
             late=total.late,
             erased=total.erased,
+            floods=total.floods,
             updates=updates,
             queued=queued,
             learned=self.num_learned,
@@ -245,7 +246,7 @@ def top_items_policy(settings: Settings) -> TopItemsPolicy:
 
 def admission_policy(settings: Settings) -> AdmissionPolicy:
     """What agents and updater must agree on."""
-    return AdmissionPolicy(settings.allowed_lateness_ms, settings.max_future_ms)
+    return AdmissionPolicy(settings.allowed_lateness_ms, settings.max_future_ms, settings.max_events_per_minute)
 
 
 def next_offsets(manifest: Manifest) -> dict[TP, int]:

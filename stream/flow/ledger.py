@@ -12,12 +12,13 @@ class TopicLedger(msgspec.Struct):
     """Counts of one input topic since the beginning of the state.
 
     Attributes:
-        records: all records read; the sum of the next five.
+        records: all records read; the sum of the next six.
         admitted: events that changed windows and model.
         refused: records that became dead letters.
         duplicates: events whose id had been seen.
         late: events older than the allowed lateness.
         erased: events of before their user's erasure.
+        floods: events of one user and kind beyond `max_events_per_minute`.
         hash_sum: sum of the admitted records' 64-bit value hashes (xxh3), modulo 2^64.
     """
 
@@ -27,6 +28,7 @@ class TopicLedger(msgspec.Struct):
     duplicates: int = 0
     late: int = 0
     erased: int = 0
+    floods: int = 0
     hash_sum: int = 0
 
     def plus(self, other: Self) -> Self:

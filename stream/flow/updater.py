@@ -239,6 +239,7 @@ class Updater:
                 duplicates=int(counts[Verdict.DUPLICATE]),
                 late=int(counts[Verdict.LATE]),
                 erased=int(counts[Verdict.ERASED]),
+                floods=int(counts[Verdict.FLOOD]),
                 hash_sum=hash_sum(events.hashes[start:stop][of_chunk == Verdict.ADMITTED]),
             )
             self.ledger[chunk.tp.topic] = self.ledger.get(chunk.tp.topic, TopicLedger()).plus(entry)

@@ -73,6 +73,7 @@ def _of_topic(topic: str, entry: TopicLedger) -> Iterator[Reading]:
     yield Reading("duplicates_total", entry.duplicates, (topic,))
     yield Reading("late_total", entry.late, (topic,))
     yield Reading("erased_total", entry.erased, (topic,))
+    yield Reading("floods_total", entry.floods, (topic,))
 
 
 def _of_quality(recent: RankHistogram) -> Iterator[Reading]:

@@ -1,6 +1,6 @@
-"""How soon a change of the whole stream is noticed, how soon the model is back, and whether users' drift is right.
+"""How soon a change of the whole stream is noticed, and how soon the model is back, with and without a reaction.
 
-    python -m tests.benchmark.drift [--events N] [--changes N] [--seeds N] [--set NAME=VALUE]
+    python -m tests.benchmark.drift [--events N] [--changes N] [--seeds N]
 
 The simulated shop changes altogether every `--events` events (what leads where, what is popular, what each user likes);
 before the first change and in a run without any it stays as it is. Each alternative is judged on the same events.
@@ -13,7 +13,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 import argparse
 import dataclasses
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,12 @@ from stream.settings import Settings
 from tests.benchmark.figures import say
 
 START_MS, EVERY_MS = 1_700_000_000_000, 2_000
-REACTION = {"drift_rate_factor": 2.0, "drift_recent_share": 0.5, "drift_reaction_events": 20_000}
+REACTIONS: dict[str, dict[str, Any]] = {
+    "without a reaction": {},
+    "recent replay 0.5": {"drift_recent_share": 0.5},
+    "rates 2": {"drift_rate_factor": 2.0},
+    "both": {"drift_recent_share": 0.5, "drift_rate_factor": 2.0},
+}
 BACK_RATIO = 0.95
 WINDOW = 3_000  # events over which recall is taken after a change, and five times as many before
 STEP = 500
@@ -128,15 +133,13 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=40_000, help="before the first change, and after each")
     parser.add_argument("--changes", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="in place of the reaction's")
     args = parser.parse_args()
     configure(preallocate=False, compilation_cache=Settings.load().compilation_cache)
-    asked = dict(change.split("=", 1) for change in args.set)
+    off: dict[str, Any] = {"drift_rate_factor": 1.0, "drift_recent_share": 0.0}
     base = ModelConfig(score_sample_ratio=0.0, max_items=20_000)
-    reaction = {name: type(getattr(base, name))(value) for name, value in asked.items()} or REACTION
-    for name, changes in (("without the reaction", {}), (f"with {reaction}", reaction)):
+    for name, reaction in REACTIONS.items():
         say(name)
-        model = dataclasses.replace(base, **changes)
+        model = dataclasses.replace(base, **{**off, **reaction})
         describe(name, [course(model, seed, args.events, args.changes) for seed in range(args.seeds)])
 
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 from faust.types import TP
-from scipy.stats import rankdata
 
 from models.features import KINDS
 from models.runtime import configure
@@ -70,9 +69,8 @@ def auc_of_drift(settings: Settings, plan: Plan) -> float:
 
 def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
     """The chance that a positive is above a negative, ties half."""
-    ranks = rankdata(np.concatenate([positives, negatives]))
-    wins = ranks[: len(positives)].sum() - len(positives) * (len(positives) + 1) / 2
-    return float(wins / (len(positives) * len(negatives)))
+    below, not_above = (np.searchsorted(np.sort(negatives), positives, side) for side in ("left", "right"))
+    return float((below + not_above).mean() / (2 * len(negatives)))
 
 
 def _updates(engine: Engine, settings: Settings, events: list[Event]) -> list[tuple[str, float]]:

@@ -1,5 +1,7 @@
 """The worker's arrays and the plain fold over the log come to the same ledger."""
 
+from dataclasses import replace
+
 from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from stream.flow.ledger import TopicLedger
 from stream.records.events import Click, Event, Purchase, Search, encode_event
 from stream.users.admission import REMEMBERED_IDS, Verdict
 from tests.support.builders import A_POLICY, NOW_MS, TOPIC_OF_KIND, ARecord, a_click
-from tests.support.small import SMALL_MODEL, a_small_updater
+from tests.support.small import SMALL_MODEL, SMALL_POLICY, a_small_updater
 
 KIND_OF_TOPIC = {topic: kind for kind, topic in TOPIC_OF_KIND.items()}
 LEARNER = OnlineLearner(SMALL_MODEL)  # compiled once, put back before every run
@@ -42,16 +44,17 @@ def verdicts_of(*events: Event) -> list[Verdict | None]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(log=st.lists(a_topics_run, max_size=8), micro_batch=st.integers(1, 4))
-def test_any_micro_batches_come_to_the_ledger_of_the_log(log, micro_batch):
+@given(log=st.lists(a_topics_run, max_size=8), micro_batch=st.integers(1, 4), per_minute=st.sampled_from([0, 1, 7, 60]))
+def test_any_micro_batches_come_to_the_ledger_of_the_log(log, micro_batch, per_minute):
     runs = [records_of(topic, events) for topic, events in log if events]
     LEARNER.restore(BLANK)
-    updater = a_small_updater(learner=LEARNER)
+    admission = replace(A_POLICY, max_per_minute=per_minute)
+    updater = a_small_updater(learner=LEARNER, policy=replace(SMALL_POLICY, admission=admission))
     chunks = [decode_chunk(TP(r[0].topic, 0), KIND_OF_TOPIC[r[0].topic], r, A_POLICY, NOW_MS) for r in runs]
     for start in range(0, len(chunks), micro_batch):
         updater.process(chunks[start : start + micro_batch])
 
-    judged = judge_log([record for run in runs for record in run], KIND_OF_TOPIC, A_POLICY)
+    judged = judge_log([record for run in runs for record in run], KIND_OF_TOPIC, admission)
 
     assert ledger_of(judged) == updater.ledger
 

@@ -10,7 +10,11 @@ POLICY = AdmissionPolicy(allowed_lateness_ms=100, max_future_ms=50)
 
 
 def judge(
-    state: AdmissionState, times_ms: list[int], ids: list[int] | None = None, kinds: list[int] | None = None
+    state: AdmissionState,
+    times_ms: list[int],
+    ids: list[int] | None = None,
+    kinds: list[int] | None = None,
+    policy: AdmissionPolicy = POLICY,
 ) -> list[int]:
     """Verdicts on events of user 0."""
     n = len(times_ms)
@@ -19,7 +23,7 @@ def judge(
         np.array(kinds or [CLICK] * n, np.int8),
         np.array(times_ms, np.int64),
         np.array(ids or [NO_ID] * n, np.uint64),
-        POLICY,
+        policy,
     )
     return verdicts.tolist()
 
@@ -75,3 +79,27 @@ def test_the_future_is_allowed_up_to_its_limit_and_not_one_past_it():
     refuse_future(a_click(time_ms=NOW_MS + 50), NOW_MS, POLICY)
     with pytest.raises(EventError, match="in_future"):
         refuse_future(a_click(time_ms=NOW_MS + 51), NOW_MS, POLICY)
+
+
+LIMITED = AdmissionPolicy(allowed_lateness_ms=10**9, max_future_ms=50, max_per_minute=3)
+START_MS = 1_000_000_000
+
+
+def test_what_is_beyond_the_limit_of_a_minute_is_a_flood_and_fills_nothing():
+    state = AdmissionState()
+
+    assert judge(state, [START_MS] * 5, policy=LIMITED) == [Verdict.ADMITTED] * 3 + [Verdict.FLOOD] * 2
+    assert judge(state, [START_MS + 19_999], policy=LIMITED) == [Verdict.FLOOD]
+    assert judge(state, [START_MS + 20_000] * 2, policy=LIMITED) == [Verdict.ADMITTED, Verdict.FLOOD]
+
+
+def test_a_steady_rate_at_the_limit_is_no_flood():
+    times_ms = list(range(START_MS, START_MS + 100 * 20_000, 20_000))
+    assert set(judge(AdmissionState(), times_ms, policy=LIMITED)) == {Verdict.ADMITTED}
+
+
+def test_floods_are_counted_within_a_kind_and_a_straggler_is_none():
+    state, kinds = AdmissionState(), [CLICK, CLICK, SEARCH, SEARCH]
+
+    assert judge(state, [START_MS] * 4, kinds=kinds, policy=LIMITED) == [Verdict.ADMITTED] * 4
+    assert judge(state, [START_MS - 10**6], policy=LIMITED) == [Verdict.ADMITTED]
