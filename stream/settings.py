@@ -111,6 +111,18 @@ class Settings(BaseSettings):
         "repeat themselves; what is beyond is counted and dropped. 0 for any number.",
     )
 
+    value_outlier_deviations: NonNegative = Field(
+        0.0,
+        description="Values further from their kind's median are pulled in to so many standard deviations, as the "
+        "median absolute deviation tells them; 0 leaves all.",
+    )
+    value_filter: Literal["none", "median", "low_pass"] = Field(
+        "none", description="What a window's values go through: none, median (of three) or low_pass."
+    )
+    value_quantiles: bool = Field(
+        False, description="Replace a value by the share of its kind's values that it exceeds, in [0, 1]."
+    )
+
     # -- Flow
     micro_batch_size: PositiveInt = Field(1_024, description="Events that go through one step together at the most.")
     queue_events: PositiveInt = Field(16_384, description="Decoded events that wait at the most; then fetching pauses.")

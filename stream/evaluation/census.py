@@ -40,6 +40,10 @@ class Census:
         self.num_events += len(targets)
         return rows
 
+    def numbers_of_users(self) -> Iterable[tuple[str, int]]:
+        """Every user's id and the number that stands for it in the rows."""
+        return self._user_of.items()
+
     def _count(self, user_id: str, item_id: str, time_ms: int, stretch: Stretch) -> tuple[int, int, int, int, bool]:
         user, item = self._user(user_id), self._item(item_id, stretch.number)
         pause_ms = time_ms - self._last_ms[user] if self._num_of_user[user] else NEVER

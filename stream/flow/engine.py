@@ -24,6 +24,7 @@ from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
 from stream.users.admission import AdmissionPolicy
 from stream.users.interests import EmissionPolicy
+from stream.users.values import ValuePolicy
 
 VERSIONS_PER_INCARNATION = 2**34  # micro-batches: 5 years at 100 a second; 2^19 restarts fit below JavaScript's 2^53
 
@@ -236,6 +237,8 @@ def updater_policy(settings: Settings) -> UpdaterPolicy:
         emission=EmissionPolicy(settings.long_term_ms, settings.update_min_distance),
         is_learning=settings.learning,
         top_items=top_items_policy(settings),
+        values=ValuePolicy(settings.value_outlier_deviations, settings.value_quantiles),
+        value_filter=settings.value_filter,
     )
 
 

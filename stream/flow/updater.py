@@ -29,6 +29,7 @@ from stream.users.erasures import Erasures
 from stream.users.interests import EmissionPolicy, Interests, InterestState
 from stream.users.rounds import rounds
 from stream.users.rows import UserRows
+from stream.users.values import AS_THEY_ARE, ValueFilter, ValuePolicy, ValueSketch
 from stream.users.windows import Windows
 
 
@@ -44,6 +45,8 @@ class UpdaterPolicy:
     emission: EmissionPolicy
     is_learning: bool = True
     top_items: TopItemsPolicy = NO_TOP_ITEMS
+    values: ValuePolicy = AS_THEY_ARE
+    value_filter: ValueFilter = "none"
 
 
 @dataclass
@@ -105,7 +108,8 @@ class Updater:
         self._encoder = encoder
         self.version = first_version
         self._users = SlotTable(policy.max_users)
-        self._windows = Windows(policy.window_size)
+        self._windows = Windows(policy.window_size, policy.value_filter)
+        self._values = ValueSketch()
         self._admission = AdmissionState()
         self._interests = InterestState(learner.config.dim)
         self._erasures = Erasures(policy.max_erasures)
@@ -122,6 +126,9 @@ class Updater:
         users, verdicts = self._judge(arrived)
         self._enter_in_ledger(chunks, arrived, verdicts)
         admitted = np.flatnonzero(verdicts == Verdict.ADMITTED)
+        arrived.values[admitted] = self._values.clean(
+            arrived.kinds[admitted], arrived.values[admitted], self._policy.values
+        )
         in_order = admitted[arrived.take(admitted).in_event_time_order()]
         if len(in_order):
             self._apply(arrived.take(in_order), users[in_order], outcome)
@@ -156,7 +163,7 @@ class Updater:
 
     def parts(self) -> dict[str, Saved]:
         """What it is saved as; the ledger and the next offsets are in the manifest."""
-        return {"users": self._users, "erasures": self._erasures, **self._user_rows}
+        return {"users": self._users, "erasures": self._erasures, "values": self._values, **self._user_rows}
 
     def state(self) -> dict[str, Any]:
         """Everything of the parts; copies. A long-lived worker takes the changes of its parts instead."""
@@ -166,6 +173,7 @@ class Updater:
         """Become what the parts' state came from; the ledger and the next offsets are the caller's."""
         self._users.restore(part_of(state, "users"))
         self._erasures.restore(part_of(state, "erasures"))
+        self._values.restore(part_of(state, "values"))
         for name, rows in self._user_rows.items():
             rows.restore(part_of(state, name))
 

@@ -5,6 +5,7 @@ import numpy as np
 from models.features import WindowBatch, gap_buckets
 from models.saving import Array
 from stream.users.rows import UserRows
+from stream.users.values import ValueFilter, smooth
 
 MAX_AGE_MS = 2**32 - 1  # 49.7 days; older positions keep their order but no longer their distance
 FORGOTTEN_SLOT = 1  # stands for an item or query that has left; a shared fallback row of the model
@@ -21,8 +22,9 @@ class Windows:
         rows: a row a user.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, value_filter: ValueFilter = "none") -> None:
         self.size = size
+        self._value_filter = value_filter
         self.rows = UserRows(
             {
                 "slots": (np.int32, (size,)),
@@ -128,9 +130,10 @@ class Windows:
         before = np.maximum(at - 1, 0)
         has_before = (at > 0) & (self.rows["slots"][rows, before] != 0) & (slots != 0)
         gap_ms = self.rows["ages_ms"][rows, before].astype(np.int64) - self.rows["ages_ms"][rows, at]
-        return WindowBatch(
+        windows = WindowBatch(
             slots,
             np.where(exists, self.rows["kinds"][rows, at], 0).astype(np.int8),
             gap_buckets(np.where(has_before, gap_ms, -1)),
             np.where(exists, self.rows["values"][rows, at], 0).astype(np.float16),
         )
+        return smooth(windows, self._value_filter)
