@@ -3,6 +3,8 @@
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 import msgspec
@@ -10,9 +12,10 @@ import msgspec
 from stream.broker.bulk_producer import BulkProducer
 from stream.broker.security import Security
 from stream.broker.topics import TopicNames
-from stream.cli.options import as_json, with_settings
+from stream.cli.options import as_json, optional, with_settings
+from stream.errors import ConfigError
 from stream.event_logs import parse_kinds
-from stream.foreign.bridge import Bridge, BridgeCounts
+from stream.foreign.bridge import Bridge, BridgeCounts, ToJson
 from stream.foreign.formats import load_format
 from stream.foreign.mapping import EventMapper
 from stream.settings import Settings
@@ -28,14 +31,27 @@ SAYS_EVERY_S = 10.0
     "--format", "name", required=True, metavar="NAME|FILE.toml", help="segment, ga4, personalize, metarank, …"
 )
 @click.option("--map", "pairs", multiple=True, metavar="TYPE=KIND", help="More event types. Repeatable.")
+@click.option(
+    "--encoding", type=click.Choice(["json", "avro", "protobuf"]), default="json", show_default=True, help="Of records."
+)
+@click.option("--schema-registry", "registry", metavar="URL", help="Where the schemas of avro and protobuf are.")
 @click.option("--until-idle", type=float, metavar="SECONDS", help="End when nothing has come for so long.")
 def bridge(
-    settings: Settings, *, as_json: bool, topic: str, name: str, pairs: tuple[str, ...], until_idle: float | None
+    settings: Settings,
+    *,
+    as_json: bool,
+    topic: str,
+    name: str,
+    pairs: tuple[str, ...],
+    encoding: str,
+    registry: str | None,
+    until_idle: float | None,
 ) -> None:
     """Follow TOPIC and send its events on to the topics of clicks, purchases and searches.
 
     The formats of Segment, Google Analytics 4 (its export), Amazon Personalize, Metarank and CloudEvents are there by
-    name; a TOML file with the same fields describes any other. Ends on SIGTERM; goes on where it was.
+    name; a TOML file with the same fields describes any other. Ends on SIGTERM; goes on where it was. Avro and Protobuf
+    records, whose schemas a registry has, are read by their fields' names as JSON objects are.
 
     \b
     Example:
@@ -47,11 +63,29 @@ def bridge(
         signal.signal(number, lambda *_: ended.set())
     progress = _Progress(as_json, idle_s=until_idle or float("inf"))
     security = Security.of(settings)
-    with BulkProducer(settings.broker, TopicNames.of(settings), security=security) as producer:
+    with (
+        _to_json(encoding, registry) as to_json,
+        BulkProducer(settings.broker, TopicNames.of(settings), security=security) as producer,
+    ):
         group = f"{settings.app_id}-bridge-{topic}"
-        with Bridge(settings.broker, topic, group, mapper, producer, security=security) as running:
+        with Bridge(settings.broker, topic, group, mapper, producer, security=security, to_json=to_json) as running:
             running.run(lambda counts: progress.saw(counts) or ended.is_set())
     progress.say(running.counts)
+
+
+@contextmanager
+def _to_json(encoding: str, registry: str | None) -> Iterator[ToJson]:
+    """What reads an encoding."""
+    if encoding == "json":
+        if registry:
+            raise ConfigError("--schema-registry goes with --encoding avro or protobuf, got json")
+        yield lambda value: value
+        return
+    if not registry:
+        raise ConfigError(f"--encoding {encoding} needs --schema-registry URL")
+    module = optional("stream.foreign.registry", "registry")
+    with module.RegistryDecoder(registry, encoding) as decoder:
+        yield decoder.to_json
 
 
 class _Progress:

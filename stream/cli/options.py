@@ -1,6 +1,7 @@
 """Settings as flags, `--config` and `--json`: what commands share on the command line."""
 
 import functools
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import click
 from pydantic.fields import FieldInfo
 
+from stream.errors import ConfigError
 from stream.settings import CONFIG_FILE_VARIABLE, Settings
 
 Command = Callable[..., Any]
@@ -68,3 +70,17 @@ _config_option = click.option(
 def existing_files(name: str) -> Callable[[Command], Command]:
     """One or more files as an argument."""
     return click.argument(name, nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+def optional(module: str, extra: str) -> Any:
+    """A module of ours that needs an extra.
+
+    Raises:
+        ConfigError: the extra is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{error.name} is not installed; expected the extra: pip install 'interest-stream[{extra}]'"
+        ) from None

@@ -1,19 +1,16 @@
 """`interest-stream sink`: interests and item vectors into a store that others serve from."""
 
-import importlib
 import signal
 import threading
 import time
 import uuid
-from typing import Any
 
 import click
 import msgspec
 
 from stream.broker.security import Security
 from stream.broker.topics import TopicNames
-from stream.cli.options import Command, as_json, with_settings
-from stream.errors import ConfigError
+from stream.cli.options import Command, as_json, optional, with_settings
 from stream.logs import set_up
 from stream.settings import Settings
 from stream.sinks.destination import Destination
@@ -60,7 +57,7 @@ def to_redis(settings: Settings, *, as_json: bool, rebuild: bool, once: bool, ur
     Example:
       interest-stream sink redis --url redis://cache:6379/0
     """
-    module = _optional("stream.sinks.redis", "redis")
+    module = optional("stream.sinks.redis", "redis")
     _follow(settings, module.RedisDestination(url, prefix), rebuild, _Words(as_json, once))
 
 
@@ -78,17 +75,8 @@ def to_pgvector(
     Example:
       interest-stream sink pgvector --url postgresql://shop@db/shop
     """
-    module = _optional("stream.sinks.pgvector", "pgvector")
+    module = optional("stream.sinks.pgvector", "pgvector")
     _follow(settings, module.PgvectorDestination(url, schema, index), rebuild, _Words(as_json, once))
-
-
-def _optional(module: str, extra: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"{error.name} is not installed; expected the extra: pip install 'interest-stream[{extra}]'"
-        ) from None
 
 
 class _Words:

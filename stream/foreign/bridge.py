@@ -7,7 +7,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ from stream.errors import ConfigError, EventError
 from stream.foreign.mapping import EventMapper
 from stream.records.dead_letters import dead_letter
 from stream.records.events import KIND_OF_EVENT_CLASS, encode_event
+
+ToJson = Callable[[bytes], bytes]
 
 BATCH_RECORDS, WAIT_S = 2_000, 0.5
 CLOUDEVENT_HEADER = "ce_"  # binary mode: attributes are headers, and the value is the data
@@ -58,6 +60,7 @@ class Bridge:
         mapper: reads the format.
         producer: of our topics.
         security: how to be let in.
+        to_json: what a record holds as JSON, where it is something else.
     """
 
     def __init__(
@@ -69,9 +72,10 @@ class Bridge:
         producer: BulkProducer,
         *,
         security: Security = OPEN,
+        to_json: ToJson = lambda value: value,
     ) -> None:
         self.counts = BridgeCounts()
-        self._mapper, self._producer = mapper, producer
+        self._mapper, self._producer, self._to_json = mapper, producer, to_json
         self._consumer = Consumer(
             {
                 "bootstrap.servers": broker,
@@ -95,6 +99,7 @@ class Bridge:
 
         Raises:
             ConfigError: the topic cannot be read, or ours not be written.
+            AwayError: a schema cannot be had; nothing of what was read since the last commit is committed.
         """
         while not is_over(self.counts):
             messages = self._consumer.consume(BATCH_RECORDS, WAIT_S)
@@ -110,6 +115,8 @@ class Bridge:
         source = _source(message)
         self.counts.records += 1
         try:
+            if source.value is not None:
+                source = replace(source, value=_enveloped(self._to_json(source.value), message))
             events = self._mapper.events(source.value)
         except EventError as refused:
             self.counts.refused[refused.reason] += 1
@@ -130,19 +137,18 @@ class Bridge:
 
 def _source(message: Message) -> Source:
     topic, partition, offset = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
-    return Source(topic, partition, offset, _bytes(message.key()), _enveloped(message))
+    return Source(topic, partition, offset, _bytes(message.key()), _bytes(message.value()))
 
 
-def _enveloped(message: Message) -> bytes | None:
+def _enveloped(value: bytes, message: Message) -> bytes:
     """The value; a CloudEvent in binary mode as it would be in JSON."""
-    value = _bytes(message.value())
     headers: list[tuple[str, Any]] = list(message.headers() or [])  # type: ignore[arg-type]
     attributes = {
         name.removeprefix(CLOUDEVENT_HEADER): bytes(word or b"").decode(errors="replace")
         for name, word in headers
         if name.startswith(CLOUDEVENT_HEADER)
     }
-    if "specversion" not in attributes or value is None:
+    if "specversion" not in attributes:
         return value
     return msgspec.json.encode({**attributes, "data": msgspec.Raw(value)})
 
