@@ -43,6 +43,10 @@ def test_vectors_looked_up_are_json_of_the_rounded_numbers():
     assert [msgspec.json.decode(text) for text in json_vectors(vectors)] == rounded(vectors)
 
 
+def test_no_vectors_are_no_texts():
+    assert json_vectors(np.zeros((0, 64), np.float32)) == []
+
+
 @pytest.mark.parametrize("update_format", ["json", "binary"])
 @pytest.mark.parametrize("known", [None, [0.25, 0.75]])
 def test_uncertainty_is_in_the_update_where_the_model_knows_it(update_format, known):
