@@ -80,7 +80,7 @@ def json_vectors(vectors: np.ndarray) -> list[msgspec.Raw]:
     Args:
         vectors: `[n, dim]` float32 in [-1, 1], `dim` at least 1; `n` may be 0.
     """
-    whole = np.rint(vectors * 10**JSON_DECIMALS).astype(np.int32) + 10**JSON_DECIMALS
+    whole = np.rint(vectors.astype(np.float64) * 10**JSON_DECIMALS).astype(np.int32) + 10**JSON_DECIMALS
     texts = _all_decimals().take(whole).view(np.uint8).reshape(len(vectors), vectors.shape[1] * DECIMAL_BYTES)
     texts[:, -1] = ord("]")  # in place of the last comma
     return [msgspec.Raw(b"[" + text.tobytes()) for text in texts]
