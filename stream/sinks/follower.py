@@ -75,6 +75,14 @@ class _Reading:
     items: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True)
+class _Goal:
+    """The ends of the topics at a moment, epoch milliseconds."""
+
+    at_ms: int
+    ends: dict[str, int]
+
+
 class Follower:
     """Follows the topics into a store.
 
@@ -101,6 +109,7 @@ class Follower:
         self._reading: _Reading | None = None
         self._is_owner = False
         self._ends: dict[str, int] = {}
+        self._goal: _Goal | None = None
         self._next_look = 0.0
         self._outage = _Outage()
 
@@ -134,7 +143,7 @@ class Follower:
             raise ConfigError("another sink has taken over this store, where only one can write")
         course = self._claimed(stored, self._course_from(found, self._log.ranges()))
         self._log.start(course.at)
-        self._course, self._next_look = course, 0.0
+        self._course, self._goal, self._next_look = course, None, 0.0
         return course
 
     def _course_from(self, found: Progress | None, ranges: dict[str, range]) -> _Course:
@@ -174,24 +183,30 @@ class Follower:
                 return
         if is_due:
             self._look(course)
+        if self._course is course:
+            self._arrive(course)
         self.status.lag = sum(max(0, end - course.at[name]) for name, end in self._ends.items() if name in course.at)
 
     def _look(self, course: _Course) -> None:
-        """At the ends, live: a store that is there has everything of this moment."""
+        """At the ends, live."""
         now_ms = self._clock_ms()
         self._ends = {name: offsets.stop for name, offsets in self._log.ranges().items()}
+        self._next_look = time.monotonic() + LOOK_EVERY_S
         if set(self._ends) - set(course.at):
             logger.warning("a topic got partitions; going on with them")
             self._course = None
+        self._goal = self._goal or _Goal(now_ms, self._ends)
+
+    def _arrive(self, course: _Course) -> None:
+        """Where we stand at the ends of a moment, the store has everything of that moment; more may have come since."""
+        goal = self._goal
+        if goal is None or any(course.at[name] < end for name, end in goal.ends.items()):
             return
-        is_there = all(course.at[name] >= end for name, end in self._ends.items())
-        self._next_look = time.monotonic() + (LOOK_EVERY_S if is_there else RETRY_EVERY_S)
-        if is_there and self._reading is not None and not self._sweep(course, self._reading):
+        if self._reading is not None and not self._sweep(course, self._reading):
             return
-        if is_there:
-            course.complete_at_ms, self._reading = now_ms, None
+        course.complete_at_ms, self._reading, self._goal = goal.at_ms, None, None
+        if self._write(course, Changes()):
             self.status.state = "following"
-        self._write(course, Changes())
 
     def _note(self, changes: Changes) -> None:
         self.status.unreadable += changes.num_unreadable

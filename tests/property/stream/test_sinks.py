@@ -178,3 +178,18 @@ class World:
                 self.sink = self.started()
             else:
                 return
+
+
+class BusyLog(FakeLog):
+    """As much comes as is read."""
+
+    def poll(self) -> Batch:
+        self.append("ann", self.end + 1)
+        return super().poll()
+
+
+def test_a_sink_is_complete_although_the_topic_never_rests():
+    log: Any = BusyLog()
+    for version in range(1, 10):
+        log.append("bob", version)
+    Follower(log, FakeStore(), "sink").run(lambda status: status.state == "following")

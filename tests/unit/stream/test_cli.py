@@ -157,3 +157,39 @@ def test_doctor_says_what_is_wrong_and_exits_1(tmp_path: Path, monkeypatch: pyte
     assert not found["broker"]["ok"]
     assert found["checkpoints"]["ok"]
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("library", "module", "arguments", "extra"),
+    [
+        ("redis", "stream.sinks.redis", ("sink", "redis"), "redis"),
+        ("psycopg", "stream.sinks.pgvector", ("sink", "pgvector"), "pgvector"),
+        (
+            "confluent_kafka.schema_registry",
+            "stream.foreign.registry",
+            ("bridge", "t", "--format", "segment", "--encoding", "avro", "--schema-registry", "http://localhost:1"),
+            "registry",
+        ),
+    ],
+)
+def test_missing_extra_is_one_sentence_and_exit_code_2(
+    library: str, module: str, arguments: tuple[str, ...], extra: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"pip install 'interest-stream[{extra}]'\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--encoding", "avro"), "needs --schema-registry URL"),
+        (("--schema-registry", "http://localhost:1"), "goes with --encoding avro or protobuf"),
+    ],
+)
+def test_bridge_with_half_a_registry_is_exit_code_2(flags: tuple[str, ...], sentence: str):
+    result = call("bridge", "t", "--format", "segment", *flags)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
