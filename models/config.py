@@ -71,6 +71,8 @@ class ModelConfig:
     """Initial factor from cosine to logit; learned afterwards."""
     purchase_weight: float = 1.0
     """Weight of a purchase in the loss; a click weighs 1."""
+    credit_clicks: bool = False
+    """Replay the click that a purchase followed as a purchase: what led to it then weighs as much."""
     memory_slots: int = 96
     """Successors and predecessors kept for each item."""
     memory_half_life: int = 100_000

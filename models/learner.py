@@ -10,6 +10,7 @@ import numpy as np
 from models.augmentation import augment, augmentation_policy
 from models.batches import BatchBuilder, Candidates
 from models.config import ModelConfig
+from models.credit import credited
 from models.device import FEW, GATE_KNOWN, GATE_SAMPLES, Device
 from models.drift import DriftWatch
 from models.evaluation import PrequentialMetrics
@@ -301,6 +302,8 @@ class OnlineLearner:
         is_own = self.items.is_target(examples.targets)
         self._memory.learn(items[is_own], examples.targets[is_own])
         self._ring.put(examples.take(is_taught))
+        if self.config.credit_clicks:
+            self._ring.put(credited(examples.take(is_taught)))
 
     def _touch(self, rows: np.ndarray) -> None:
         slots = rows[(rows >= 1) & (rows < self.items.num_rows)]

@@ -236,6 +236,10 @@ class Settings(BaseSettings):
     purchase_weight: Annotated[float, Field(gt=0)] = Field(
         _DEFAULT_MODEL.purchase_weight, description="Weight of a purchase in the loss; a click weighs 1."
     )
+    credit_clicks: bool = Field(
+        _DEFAULT_MODEL.credit_clicks,
+        description="Learn the click that a purchase followed again, with the purchase's weight.",
+    )
     memory_half_life: PositiveInt = Field(
         _DEFAULT_MODEL.memory_half_life, description="Events after which a co-visit counts half."
     )

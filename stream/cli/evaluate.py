@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.config import ModelConfig
+from models.features import KINDS, SEARCH
 from models.predictions import figures
 from stream.cli.evaluate_view import part_line, report_lines
 from stream.cli.options import as_json, with_settings
@@ -23,7 +24,7 @@ from stream.evaluation.plot import plot_over_stream, require_matplotlib
 from stream.evaluation.report import by_part, groups, rounded, sureness
 from stream.evaluation.sources import Stretch, fold_stretches, period_stretches, usable
 from stream.event_logs import EventTypeMapping, read_log
-from stream.records.events import Event
+from stream.records.events import KIND_OF_EVENT_CLASS, Event
 from stream.settings import Settings
 
 if TYPE_CHECKING:  # the help of all commands waits for neither jax nor faust
@@ -39,6 +40,7 @@ class _Input:
     periods: int | None
     folds: int | None
     events: int | None
+    kinds: tuple[int, ...]
 
     def stretches(self, protocol: str) -> Iterable[Stretch]:
         if protocol == "periods":
@@ -54,7 +56,8 @@ class _Input:
 
     def _events(self) -> Iterator[Event]:
         lines = chain.from_iterable(read_log(path, self.mapping) for path in self.paths)
-        return islice(usable(lines), self.events)
+        events = (event for event in usable(lines) if KIND_OF_EVENT_CLASS[type(event)] in self.kinds)
+        return islice(events, self.events)
 
 
 @click.command()
@@ -83,6 +86,8 @@ class _Input:
 @click.option(
     "--sample", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True, help="Share judged."
 )
+@click.option("--targets", default="click,purchase", show_default=True, help="Kinds of event that are predicted.")
+@click.option("--inputs", default=",".join(KINDS), show_default=True, help="Kinds that are read; others are left out.")
 @click.option("--map", "pairs", multiple=True, metavar="TYPE=KIND", help="As of `replay`. Repeatable.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="A setting of the model. Repeatable.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write report.json and stream.png there.")
@@ -97,6 +102,8 @@ def evaluate(
     folds: int | None,
     events: int | None,
     sample: float,
+    targets: str,
+    inputs: str,
     pairs: tuple[str, ...],
     changes: tuple[str, ...],
     out: Path | None,
@@ -118,12 +125,13 @@ def evaluate(
     if out is not None:
         require_matplotlib()
     model = dataclasses.replace(_changed(settings.learner(), changes), score_sample_ratio=0.0)
-    stretches = _Input(paths, EventTypeMapping.parse(pairs), periods, folds, events).stretches(protocol)
+    read, predicted = _kinds("--inputs", inputs, KINDS), _kinds("--targets", targets, KINDS[:SEARCH])
+    stretches = _Input(paths, EventTypeMapping.parse(pairs), periods, folds, events, read).stretches(protocol)
     from models.runtime import configure  # noqa: PLC0415
     from stream.evaluation.prequential import Evaluation, EvaluationPlan  # noqa: PLC0415
 
     configure(preallocate=settings.gpu_preallocate, compilation_cache=settings.compilation_cache)
-    evaluation = Evaluation(settings, model, EvaluationPlan(update, sample))
+    evaluation = Evaluation(settings, model, EvaluationPlan(update, sample, predicted))
     evaluation.start()
     began_s = time.perf_counter()
     predictions = np.concatenate(list(_judged(evaluation, stretches, as_json)))
@@ -131,6 +139,7 @@ def evaluate(
     if not evaluation.num_records:
         raise ConfigError("no event in these files; see --map")
     asked = {"protocol": protocol, "update": update, "sample": sample, "seed": settings.seed, "set": list(changes)}
+    asked |= {"targets": targets, "inputs": inputs}
     summary = {**_summary(evaluation, predictions, seconds), **asked}
     if out is not None or not as_json:
         report = {**summary, **sureness(predictions, settings.seed), "groups": _of_groups(predictions)}
@@ -143,6 +152,19 @@ def evaluate(
             click.echo("\n".join(report_lines(report)))
             return
     click.echo(msgspec.json.encode(rounded(summary)))
+
+
+def _kinds(option: str, text: str, known: tuple[str, ...]) -> tuple[int, ...]:
+    """Kinds that a list of names says, as indices into `KINDS`.
+
+    Raises:
+        ConfigError: one is none of `known`.
+    """
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{option} {text}: expected some of {', '.join(known)}, separated by commas")
+    return tuple(KINDS.index(name) for name in names)
 
 
 def _changed(model: ModelConfig, changes: tuple[str, ...]) -> ModelConfig:

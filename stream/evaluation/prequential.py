@@ -10,7 +10,7 @@ from faust.types import TP
 
 from models.config import ModelConfig
 from models.evaluation import RANKERS
-from models.features import KINDS, Examples
+from models.features import CLICK, KINDS, PURCHASE, Examples
 from models.predictions import PREDICTION
 from models.ranking import TOP_ITEMS
 from stream.evaluation.census import Census
@@ -35,10 +35,12 @@ class EvaluationPlan:
     Attributes:
         update: `event` learns each batch of events once it is scored; `period` a stretch once the whole of it is.
         sample_ratio: share of the predictions that is judged; ranking a catalogue is what costs.
+        targets: kinds of event that are predicted, as indices into `KINDS`; the others are learned all the same.
     """
 
     update: Update = "event"
     sample_ratio: float = 1.0
+    targets: tuple[int, ...] = (CLICK, PURCHASE)
 
 
 class Coverage:
@@ -137,6 +139,7 @@ class Evaluation:
         """Rank a sample of the oldest `count` examples that wait."""
         rows = self._rows[:count]
         rows["is_judged"] &= self._rng.random(len(rows)) < self._plan.sample_ratio
+        rows["is_judged"] &= np.isin(rows["kind"], self._plan.targets)
         at = np.flatnonzero(rows["is_judged"])
         examples = self.engine.learner.waiting.take(at)
         ranker = self.engine.learner.ranker

@@ -23,6 +23,7 @@ def groups(predictions: np.ndarray) -> dict[str, np.ndarray]:
     is_new_user = predictions["user_events"] < NEW_USER_EVENTS
     is_new_item = predictions["item_events"] < NEW_ITEM_EVENTS
     parts = {"new users": is_new_user, "old users": ~is_new_user, "new items": is_new_item, "old items": ~is_new_item}
+    parts["first items"] = predictions["user_events"] == 0
     parts["users who come back"] = predictions["pause_ms"] >= LONG_PAUSE_MS
     return {name: predictions[which] for name, which in {**kinds, **parts}.items() if which.any()}
 

@@ -99,3 +99,20 @@ def test_a_wrong_call_is_one_sentence(cache: Path, tmp_path: Path, arguments: li
     assert result.exit_code == 2
     assert expected in result.stderr
     assert result.stderr.count("\n") <= 2
+
+
+def test_only_the_targets_are_predicted_and_only_the_inputs_are_read(cache: Path, tmp_path: Path):
+    log = str(a_cycle(tmp_path / "log.csv"))
+    bought = last_line(evaluate(log, "--targets", "purchase", "--json", cache=cache))
+    clicked = last_line(evaluate(log, "--inputs", "click", "--json", cache=cache))
+
+    assert (bought["predictions"], bought["events"]) == (40, 40 * 8)
+    assert (clicked["predictions"], clicked["events"]) == (40 * 6, 40 * 7)
+
+
+@pytest.mark.parametrize("said", [["--targets", "search"], ["--inputs", "click,view"]])
+def test_a_kind_that_cannot_be_is_told(said: list[str], cache: Path, tmp_path: Path):
+    result = evaluate(str(a_cycle(tmp_path / "log.csv")), *said, cache=cache)
+
+    assert result.exit_code == 2
+    assert "separated by commas" in result.output
