@@ -14,7 +14,7 @@ import faust
 import msgspec
 from faust.types import TP
 
-from checkpoints.lease import DirectoryInUseError, DirectoryLease, OwnerWatch, clock_s
+from checkpoints.lease import DirectoryLease
 from checkpoints.store import CheckpointStore
 from models import runtime
 from stream.broker.log_ends import read_log_ends
@@ -34,6 +34,7 @@ from stream.flow.start_checks import check_partitions, starting_offsets
 from stream.flow.watchdog import LagMeter, Watchdog, watch
 from stream.logs import log_config
 from stream.metrics import Meters
+from stream.ownership import Ownership
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
 from stream.web.feed import LiveFeed
@@ -42,7 +43,6 @@ from stream.web.server import WebPolicy, WebServer
 from stream.web.view import Condition, WorkerView
 
 BUFFERED_BATCHES = 4  # partition batches between fetch and agent, for each agent; the intake holds the rest
-STANDBY_LOOKS_EVERY_S = 0.2  # added to a take-over; a look is a few system calls
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class InterestApp(faust.App):
         )
         self._feed = LiveFeed(self._view)
         self._feeding: asyncio.Task[None] | None = None
-        self._web = WebServer(web_policy(settings), all_routes(self._view, self._feed)) if settings.web_port else None
+        self._web = WebServer(WebPolicy.of(settings), all_routes(self._view, self._feed)) if settings.web_port else None
         super().__init__(settings.app_id, **options)
         agents = BatchAgents(self, self._intake, self.positions, admission_policy(settings))
         for topic, kind in settings.kind_of_topic.items():
@@ -107,8 +107,9 @@ class InterestApp(faust.App):
             await self._web.start()  # first, so that the probes answer while this one compiles or stands by
             self._feeding = asyncio.create_task(self._feed.run(), name="live feed")
             self._feeding.add_done_callback(_tell_failure)
-        watch = OwnerWatch(settings.checkpoint_dir, settings.session_timeout_s)
-        self._lease = self._take_over(watch)
+        kept = settings.checkpoints_kept
+        ownership = Ownership(settings.checkpoint_dir, settings.session_timeout_s, kept, end_taken_over)
+        self._lease = ownership.take()
         if self._lease is None and not settings.standby:
             raise ConfigError(
                 f"another worker uses the checkpoints in {settings.checkpoint_dir}; stop it, set another "
@@ -120,7 +121,8 @@ class InterestApp(faust.App):
         await self._model_thread.run(_compile, engine)
         self._is_compiled = True
         if self._lease is None:
-            self._lease = await self._stand_by(watch)
+            self.state_name = "standby"
+            self._lease = await ownership.wait(lambda: self.should_stop)
         if self._lease is not None:
             await self._begin(engine, self._lease)
 
@@ -140,7 +142,7 @@ class InterestApp(faust.App):
         )
         await self._publisher.start()
         self._flow = Flow(
-            flow_policy(settings),
+            FlowPolicy.of(settings),
             engine,
             self._model_thread,
             intake=self._intake,
@@ -151,31 +153,6 @@ class InterestApp(faust.App):
         )
         self._engine = engine
         self._view.open(engine)
-
-    async def _stand_by(self, watch: OwnerWatch) -> DirectoryLease | None:
-        """Wait until the owner of the checkpoints is gone; `None` when told to stop before."""
-        self.state_name = "standby"
-        logger.info("another worker owns %s: standing by, ready to take over", self._settings.checkpoint_dir)
-        while not self.should_stop:
-            if lease := self._take_over(watch):
-                logger.info("took over %s as worker %d", self._settings.checkpoint_dir, lease.incarnation)
-                return lease
-            await asyncio.sleep(STANDBY_LOOKS_EVERY_S)
-        return None
-
-    def _take_over(self, watch: OwnerWatch) -> DirectoryLease | None:
-        """The lease of the checkpoints directory, `None` while another process has it."""
-        directory, lease_s = self._settings.checkpoint_dir, self._settings.session_timeout_s
-        try:
-            after = watch.vacant_after(clock_s())
-            if after is None:
-                return None
-            known = CheckpointStore(directory, self._settings.checkpoints_kept).newest_incarnation()
-            return DirectoryLease(directory, max(after, known), lease_s, on_lost=end_taken_over)
-        except DirectoryInUseError:
-            return None
-        except OSError as error:
-            raise ConfigError(f"checkpoint_dir={directory} cannot be used: {error}") from None
 
     async def on_first_start(self) -> None:
         """Have everything ready; only then does Faust start the consumer."""
@@ -324,28 +301,6 @@ def _compile(engine: Engine) -> None:
     began = time.monotonic()
     engine.compile()
     logger.info("compiled for %s in %.1f s", runtime.device_name(), time.monotonic() - began)
-
-
-def flow_policy(settings: Settings) -> FlowPolicy:
-    """The flow's slice of the settings."""
-    return FlowPolicy(
-        micro_batch_size=settings.micro_batch_size,
-        learn_batch_size=settings.learn_batch_size,
-        replay_ratio=settings.replay_ratio,
-        learn_after_s=settings.learn_after_ms / 1000,
-        item_vector_interval_s=settings.item_vector_interval_ms / 1000,
-        checkpoint_interval_s=settings.checkpoint_interval_s,
-        dead_letter_limit_ratio=settings.dead_letter_limit_ratio,
-        updates_topic=settings.updates,
-        item_vectors_topic=settings.item_vectors,
-        dead_letters_topic=settings.dead_letters,
-        log_ids=settings.log_ids,
-    )
-
-
-def web_policy(settings: Settings) -> WebPolicy:
-    """The HTTP server's slice of the settings."""
-    return WebPolicy(settings.web_host, settings.web_port, settings.web_token.get_secret_value())
 
 
 def _tell_failure(feeding: "asyncio.Task[None]") -> None:

@@ -4,12 +4,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from stream.broker.closing import LeftByClosing
 from stream.broker.connection import ApiVersion, broker_errors, connect
 from stream.broker.security import OPEN, Security
 from stream.broker.topic_reader import Record, TopicReader
@@ -28,7 +28,7 @@ T = TypeVar("T")
 Decode = Callable[[bytes, bytes, Headers], T]
 
 
-class EventProducer:
+class EventProducer(LeftByClosing):
     """Sends events, each to the topic of its kind with the user as its key. A context manager.
 
     Leaving the `with` block waits until the broker has everything. Sending does not block, but for a full buffer.
@@ -51,14 +51,6 @@ class EventProducer:
             admin.require(self._topics.inputs)
         self._producer: Any = connect(KafkaProducer, broker, api_version, security, linger_ms=LINGER_MS)
         self._undelivered: list[KafkaError] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def click(self, user_id: str, item_id: str, time_ms: int | None = None, **more: Any) -> None:
         """Send a click; `time_ms` is now unless said. `more`: other fields of `Click`."""
@@ -118,7 +110,7 @@ def checked_record(event: Event) -> tuple[bytes, bytes]:
     return key, value
 
 
-class _Follower:
+class _Follower(LeftByClosing):
     """What follows a compacted topic. A context manager.
 
     Attributes:
@@ -128,14 +120,6 @@ class _Follower:
     def __init__(self, reader: TopicReader) -> None:
         self._reader = reader
         self.num_unreadable = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Leave."""

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from kafka import KafkaConsumer, TopicPartition
 
+from stream.broker.closing import LeftByClosing
 from stream.broker.connection import ApiVersion, broker_errors, connect
 from stream.broker.security import OPEN, Security
 from stream.errors import ConfigError
@@ -25,7 +25,7 @@ class Record(Protocol):
     offset: int
 
 
-class TopicReader:
+class TopicReader(LeftByClosing):
     """All partitions of a topic, merged as they come; in order within a partition. A context manager; not thread-safe.
 
     The positions are fixed when the constructor returns: what is produced afterwards is read.
@@ -62,14 +62,6 @@ class TopicReader:
             self._consumer.seek_to_end(*self._partitions)
             for partition in self._partitions:
                 self._consumer.position(partition)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def rewind(self) -> None:
         """Go on from the beginning."""

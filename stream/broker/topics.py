@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
+from stream.broker.closing import LeftByClosing
 from stream.broker.connection import ApiVersion, connect
 from stream.broker.security import OPEN, Security
 from stream.errors import ConfigError
@@ -134,18 +134,14 @@ def _list(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} has {count}" for name, count in counts.items())
 
 
-class TopicAdmin:
+class TopicAdmin(LeftByClosing):
     """Asks and tells the broker about topics. A context manager; every call blocks."""
 
     def __init__(self, broker: str, api_version: ApiVersion | None = None, security: Security = OPEN) -> None:
         self._admin = connect(KafkaAdminClient, broker, api_version, security)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Disconnect."""
         self._admin.close()
 
     def find(self, names: Iterable[str]) -> dict[str, Topic]:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from stream.broker.security import Security
 from stream.broker.topics import TopicNames
-from stream.cli.demo_view import page_address, plain_lines, terminal_view
+from stream.cli.demo_view import plain_lines, terminal_view, ways_to_look
 from stream.cli.options import with_settings
 from stream.demo.embedded_broker import MOCK_PARTITIONS, EmbeddedBroker
 from stream.demo.shopkeeper import ShopPlan
@@ -58,7 +58,7 @@ def demo(settings: Settings, events: int, rate: float, as_json: bool) -> None:
         )
         with Showcase(worker_settings, plan) as show:
             try:
-                view(show, as_json, page_address(worker_settings))
+                view(show, as_json, ways_to_look(worker_settings))
             except KeyboardInterrupt:
                 click.echo("stopping", err=True)
             summary = show.finish()

@@ -25,16 +25,17 @@ RANKERS = (
 )
 
 
-def page_address(settings: Settings) -> str:
-    """Where the worker's live page is; empty where it serves none."""
+def ways_to_look(settings: Settings) -> str:
+    """Where else one sees the demo at work: the worker's live page, where it serves one, and `watch`."""
     host = "localhost" if settings.web_host in ("0.0.0.0", "::") else settings.web_host  # noqa: S104  (compared only)
-    return f"http://{host}:{settings.web_port}/" if settings.web_port else ""
+    page = f"live page: http://{host}:{settings.web_port}/\n" if settings.web_port else ""
+    return f"{page}elsewhere: interest-stream watch --embedded --broker {settings.broker}"
 
 
-def plain_lines(show: Showcase, as_json: bool, page: str) -> None:
+def plain_lines(show: Showcase, as_json: bool, ways: str) -> None:
     """A line every few seconds until all events are through."""
-    if page and not as_json:
-        click.echo(f"live page: {page}")
+    if not as_json:
+        click.echo(ways)
     next_line = 0.0
     while not show.is_over:
         show.advance()
@@ -46,7 +47,7 @@ def plain_lines(show: Showcase, as_json: bool, page: str) -> None:
             click.echo(UserView.of(update, show.items.table).line())
 
 
-def terminal_view(show: Showcase, as_json: bool, page: str) -> None:
+def terminal_view(show: Showcase, as_json: bool, ways: str) -> None:
     """A live view until all events are through; the last picture stays on the terminal."""
     del as_json
     next_refresh = 0.0
@@ -55,8 +56,8 @@ def terminal_view(show: Showcase, as_json: bool, page: str) -> None:
             show.advance()
             if time.monotonic() >= next_refresh:
                 next_refresh = time.monotonic() + REFRESH_S
-                live.update(_picture(show, page), refresh=True)
-        live.update(_picture(show, page), refresh=True)
+                live.update(_picture(show, ways), refresh=True)
+        live.update(_picture(show, ways), refresh=True)
 
 
 def _line(show: Showcase) -> str:
@@ -70,11 +71,10 @@ def _line(show: Showcase) -> str:
     )
 
 
-def _picture(show: Showcase, page: str) -> Group:
+def _picture(show: Showcase, ways: str) -> Group:
     drifting = most_drifting(show.subscriber.users.values(), NUM_DRIFTING)
     views = [UserView.of(update, show.items.table) for update in drifting]
-    address = Text(f"live page: {page}" if page else "", style="dim")
-    return Group(address, _counters(show), Text(), _recalls(show), Text(), drift_table(views))
+    return Group(Text(ways, style="dim"), _counters(show), Text(), _recalls(show), Text(), drift_table(views))
 
 
 def _counters(show: Showcase) -> Table:

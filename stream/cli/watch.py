@@ -17,6 +17,7 @@ from stream.cli.drift_view import UserView, drift_table, most_drifting
 from stream.cli.options import as_json, with_settings
 from stream.cli.worker_line import WorkerLine, worker_table
 from stream.client import InterestSubscriber, ItemVectors
+from stream.demo.embedded_broker import MOCK_API_VERSION
 from stream.records.updates import InterestUpdate
 from stream.settings import Settings
 
@@ -32,6 +33,7 @@ RATE_POLLS = 50  # about five seconds of them
 @click.option("--from-beginning", is_flag=True, help="Begin with the newest update of every user so far.")
 @click.option("--count", type=click.IntRange(min=1), help="End after this many updates.")
 @click.option("--worker", "url", metavar="URL", help="A worker's HTTP server; by default one on this machine is tried.")
+@click.option("--embedded", is_flag=True, help="The broker is a demo's; the demo says its address.")
 @click.option("--items", "num_items", type=click.IntRange(min=1), default=3, show_default=True, help="Nearest items.")
 def watch(
     settings: Settings,
@@ -42,6 +44,7 @@ def watch(
     count: int | None,
     num_items: int,
     url: str | None,
+    embedded: bool,
 ) -> None:
     """Follow interests and the items nearest to them until Ctrl-C.
 
@@ -54,9 +57,11 @@ def watch(
     """
     names = TopicNames.of(settings)
     worker = WorkerLine.of(settings, url)
+    security = Security.of(settings)
+    version = MOCK_API_VERSION if embedded else None
     with (
-        ItemVectors(settings.broker, topic=names.item_vectors, security=Security.of(settings)) as items,
-        InterestSubscriber(settings.broker, topic=names.updates, security=Security.of(settings)) as subscriber,
+        ItemVectors(settings.broker, topic=names.item_vectors, api_version=version, security=security) as items,
+        InterestSubscriber(settings.broker, topic=names.updates, api_version=version, security=security) as subscriber,
     ):
         items.fill()
         try:

@@ -13,7 +13,7 @@ from stream.broker.topics import TopicNames
 from stream.client import InterestSubscriber, ItemVectors
 from stream.demo.embedded_broker import MOCK_API_VERSION
 from stream.demo.shopkeeper import Shopkeeper, ShopPlan
-from stream.demo.worker_process import WorkerProcess
+from stream.demo.worker_process import WorkerProcess, as_environment
 from stream.errors import StateError
 from stream.settings import Settings
 from stream.status import WorkerStatus
@@ -67,7 +67,7 @@ class Showcase:
             settings.broker, from_beginning=True, topic=names.updates, api_version=MOCK_API_VERSION
         )
         self._shop = Shopkeeper(BulkProducer(settings.broker, names), plan)
-        self._worker = WorkerProcess(settings)
+        self._worker = WorkerProcess(as_environment(settings))
         self._latencies_ms: list[np.ndarray] = []
         self._recent_ms: deque[float] = deque(maxlen=RECENT_LATENCIES)
         self._began_s = self._moved_s = time.monotonic()
@@ -146,7 +146,7 @@ class Showcase:
             StateError: the worker did not end well.
         """
         self._shop.close()
-        status = self._worker.stop()
+        status = self._worker.finish()
         deadline = time.monotonic() + LAST_UPDATES_TIMEOUT_S
         while self._num_updates < status.updates and time.monotonic() < deadline:
             self._take_updates()

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from faust.types import TP
 
@@ -21,6 +21,7 @@ from stream.flow.model_thread import ModelThread
 from stream.flow.refusals import RefusalLimit, RefusalLog
 from stream.memory import give_back
 from stream.metrics import Meters
+from stream.settings import Settings
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
@@ -64,6 +65,23 @@ class FlowPolicy:
     item_vectors_topic: str
     dead_letters_topic: str
     log_ids: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The slice."""
+        return cls(
+            micro_batch_size=settings.micro_batch_size,
+            learn_batch_size=settings.learn_batch_size,
+            replay_ratio=settings.replay_ratio,
+            learn_after_s=settings.learn_after_ms / 1000,
+            item_vector_interval_s=settings.item_vector_interval_ms / 1000,
+            checkpoint_interval_s=settings.checkpoint_interval_s,
+            dead_letter_limit_ratio=settings.dead_letter_limit_ratio,
+            updates_topic=settings.updates,
+            item_vectors_topic=settings.item_vectors,
+            dead_letters_topic=settings.dead_letters,
+            log_ids=settings.log_ids,
+        )
 
 
 class Flow:

@@ -1,6 +1,7 @@
 """The live page: its files, the stream that moves it, and what it asks when somebody searches."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from importlib import resources
 
@@ -39,65 +40,87 @@ class Past(msgspec.Struct, frozen=True):
 
 def routes(view: WorkerView, feed: LiveFeed) -> list[web.RouteDef]:
     """The page at `/`, its files under `/page/`, its data under `/live/`."""
-    settings = view.settings
+    page = LivePage(view, feed)
+    return [
+        web.get("/", page.index),
+        web.get("/page/{name}", page.file),
+        web.get("/live/past", page.past),
+        web.get("/live/now", page.now),
+        web.get("/live/events", page.events),
+        web.get("/live/search", page.search),
+        web.get("/live/users/{id:.+}", page.user),
+        web.get("/live/items/{id:.+}", page.item),
+    ]
 
-    async def index(_: web.Request) -> web.Response:
+
+class LivePage:
+    """What the page asks for; a method for each path.
+
+    Args:
+        view: the worker.
+        feed: what has been sampled of it.
+    """
+
+    def __init__(self, view: WorkerView, feed: LiveFeed) -> None:
+        self._view, self._feed = view, feed
+
+    async def index(self, _: web.Request) -> web.Response:
+        """The page itself."""
         return _file("index.html")
 
-    async def file(request: web.Request) -> web.Response:
+    async def file(self, request: web.Request) -> web.Response:
+        """One of its files."""
         return _file(request.match_info["name"])
 
-    async def past(_: web.Request) -> web.Response:
-        device = runtime.device_name() if view.engine is not None else ""
-        topics = list(settings.input_topics)
-        about = About(settings.app_id, device, settings.encoder, settings.dim, 20, topics)
-        response = json_response(Past(about, list(feed.history)))
+    async def past(self, _: web.Request) -> web.Response:
+        """What it begins with."""
+        response = json_response(Past(self._about(), list(self._feed.history)))
         response.enable_compression()
         return response
 
-    async def now(_: web.Request) -> web.Response:
-        newest = feed.history.newest
+    async def now(self, _: web.Request) -> web.Response:
+        """The newest sample."""
+        newest = self._feed.history.newest
         return fault(503, "nothing has been sampled so far") if newest is None else json_response(newest)
 
-    async def events(request: web.Request) -> web.StreamResponse:
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events, until one side leaves."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
-        with feed.watch() as coming:
+        with self._feed.watch() as coming, contextlib.suppress(ConnectionError):
             while True:
-                try:
-                    async with asyncio.timeout(QUIET_S):
-                        event = await coming.get()
-                except TimeoutError:
-                    event = b": quiet\n\n"
-                try:
-                    await response.write(event)
-                except ConnectionError:
-                    return response
+                await response.write(await _next_or_comment(coming))
+        return response
 
-    async def search(request: web.Request) -> web.Response:
+    async def search(self, request: web.Request) -> web.Response:
+        """Users and items whose ids hold a text."""
         text = request.query.get("q", "").strip()
         if not text:
             return json_response(Found([], []))
-        return await _answer(lambda: view.ask(lambda engine: find(engine, text)), text)
+        return await _answer(lambda: self._view.ask(lambda engine: find(engine, text)), text)
 
-    async def user(request: web.Request) -> web.Response:
-        user_id = request.match_info["id"]
-        return await _answer(lambda: view.ask(lambda engine: user_detail(engine, user_id, feed.projection)), user_id)
+    async def user(self, request: web.Request) -> web.Response:
+        """All about a user."""
+        user_id, projection = request.match_info["id"], self._feed.projection
+        return await _answer(lambda: self._view.ask(lambda engine: user_detail(engine, user_id, projection)), user_id)
 
-    async def item(request: web.Request) -> web.Response:
-        item_id = request.match_info["id"]
-        return await _answer(lambda: view.ask(lambda engine: item_detail(engine, item_id, feed.projection)), item_id)
+    async def item(self, request: web.Request) -> web.Response:
+        """All about an item."""
+        item_id, projection = request.match_info["id"], self._feed.projection
+        return await _answer(lambda: self._view.ask(lambda engine: item_detail(engine, item_id, projection)), item_id)
 
-    return [
-        web.get("/", index),
-        web.get("/page/{name}", file),
-        web.get("/live/past", past),
-        web.get("/live/now", now),
-        web.get("/live/events", events),
-        web.get("/live/search", search),
-        web.get("/live/users/{id:.+}", user),
-        web.get("/live/items/{id:.+}", item),
-    ]
+    def _about(self) -> About:
+        settings = self._view.settings
+        device = runtime.device_name() if self._view.engine is not None else ""
+        return About(settings.app_id, device, settings.encoder, settings.dim, 20, list(settings.input_topics))
+
+
+async def _next_or_comment(coming: "asyncio.Queue[bytes]") -> bytes:
+    try:
+        async with asyncio.timeout(QUIET_S):
+            return await coming.get()
+    except TimeoutError:
+        return b": quiet\n\n"
 
 
 async def _answer(ask: Callable[[], Awaitable[object]], what: str) -> web.Response:

@@ -11,10 +11,12 @@ import ipaddress
 import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from aiohttp import web
 
 from stream.errors import ConfigError
+from stream.settings import Settings
 from stream.web.errors import Handler, fault, faults_as_json
 
 TRIES_AGAIN_AFTER_S = 2.0  # a standby on the same machine gets the port when the owner ends
@@ -39,6 +41,11 @@ class WebPolicy:
     port: int
     token: str = ""
     open_paths: Collection[str] = ("/livez", "/readyz", "/", "/page/")
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The slice."""
+        return cls(settings.web_host, settings.web_port, settings.web_token.get_secret_value())
 
     @property
     def is_local(self) -> bool:

@@ -53,6 +53,19 @@ def test_demo_ends_by_itself_with_everything_through():
     assert err == ""
 
 
+def test_watch_follows_a_demo_that_runs():
+    with a_demo("--events", "1000000", "--rate", "300") as process:
+        assert process.stdout is not None
+        command = next(line for line in process.stdout if "interest-stream watch" in line).split("interest-stream ")[1]
+        watch = [sys.executable, "-m", "stream.cli", *command.split(), "--count", "3", "--json"]
+        followed = subprocess.run(watch, check=True, capture_output=True, timeout=ENDS_WITHIN_S)
+        process.terminate()
+        process.communicate(timeout=ENDS_WITHIN_S)
+    updates = [json.loads(line) for line in followed.stdout.splitlines()]
+    assert len(updates) == 3
+    assert all(update["user_id"].startswith("user-") for update in updates)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 @pytest.mark.parametrize("when", ["worker: compiling", "of 1,000,000 events"])
 def test_interrupted_demo_ends_cleanly(number: signal.Signals, when: str):

@@ -30,8 +30,9 @@ MAY_IMPORT = {  # a package may import itself, and these
     | {"stream.records"},
     "stream.evaluation": {"models", "stream.errors", "stream.event_logs", "stream.records", "stream.settings"}
     | {"stream.flow"},
+    "stream.ownership": {"checkpoints", "stream.errors"},
     "stream.app": {"models", "checkpoints", "stream.endings", "stream.errors", "stream.status", "stream.settings"}
-    | {"stream.broker", "stream.flow", "stream.logs", "stream.metrics", "stream.web"},
+    | {"stream.broker", "stream.flow", "stream.logs", "stream.metrics", "stream.ownership", "stream.web"},
 }
 JAX_LIVES_IN = {"models", "checkpoints"}
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax"}

@@ -1,6 +1,5 @@
 """All settings, validated once: flags win over the environment, that over the file, and that over the defaults."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -21,12 +20,18 @@ from models.config import (
     OptimiserName,
     ScheduleName,
 )
-from models.features import KINDS
 from stream.errors import ConfigError
+from stream.settings.kafka import KafkaSettings
+from stream.settings.sources import (
+    CONFIG_FILE_VARIABLE,
+    DEFAULT_CONFIG_FILE,
+    ENV_PREFIX,
+    config_file,
+    refuse_unknown_variables,
+    sentence,
+)
 
-ENV_PREFIX = "INTEREST_"
-CONFIG_FILE_VARIABLE = "INTEREST_CONFIG"
-DEFAULT_CONFIG_FILE = "interest-stream.toml"
+__all__ = ["CONFIG_FILE_VARIABLE", "DEFAULT_CONFIG_FILE", "ENV_PREFIX", "Settings", "plain"]
 
 _DEFAULT_MODEL = ModelConfig()
 
@@ -35,62 +40,12 @@ Ratio = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings):
     """Every setting of a worker and of the commands around it."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, extra="forbid", frozen=True, protected_namespaces=(), validate_default=True
     )
-
-    # -- Kafka
-    broker: str = Field("localhost:9092", description="Bootstrap address; several are separated by commas.")
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="How the broker is reached: encrypted (SSL), and with a name and a password (SASL)."
-    )
-    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
-        "",
-        description="PLAIN (shows the broker the password itself), SCRAM-SHA-256, SCRAM-SHA-512, "
-        "or OAUTHBEARER (a token by client credentials).",
-    )
-    sasl_username: str = Field("", description="User at the broker; for OAUTHBEARER the client id.")
-    sasl_password: SecretStr = Field(
-        SecretStr(""),
-        description="Its password, or the client's secret; better from the environment or a file than as a flag.",
-    )
-    sasl_password_file: str = Field("", description="File that holds the password, instead of `sasl_password`.")
-    sasl_oauth_token_url: str = Field("", description="Token endpoint that OAUTHBEARER asks.")
-    sasl_oauth_scope: str = Field("", description="Scope to ask it for, where it wants one.")
-    sasl_oauth_cafile: str = Field(
-        "", description="Authorities (PEM) of the token endpoint's certificate; empty: the system's."
-    )
-    ssl_cafile: str = Field(
-        "", description="Authorities (PEM) of which one must have signed the broker's certificate; empty: the system's."
-    )
-    ssl_certfile: str = Field("", description="Our certificate (PEM), where the broker asks for one.")
-    ssl_keyfile: str = Field("", description="Its key (PEM, no passphrase); empty where `ssl_certfile` holds it.")
-    app_id: str = Field("interest-stream", min_length=1, description="Consumer group.")
-    topic_prefix: str = Field("", description="Put before every topic name.")
-    clicks_topic: str = Field("clicks", description="Input topic of clicks.")
-    purchases_topic: str = Field("purchases", description="Input topic of purchases.")
-    searches_topic: str = Field("searches", description="Input topic of searches.")
-    updates_topic: str = Field("interest-updates", description="Output topic of interest vectors, compacted.")
-    item_vectors_topic: str = Field("item-vectors", description="Output topic of item vectors, compacted.")
-    erasures_topic: str = Field("interest-erasures", description="Users to be forgotten, compacted.")
-    dead_letters_topic: str = Field("interest-dead-letters", description="Records that could not be used.")
-    partitions: PositiveInt = Field(4, description="Partitions of every topic but the dead letters, which have one.")
-    replication_factor: PositiveInt = Field(1, description="Replicas of every topic; 3 in production.")
-    topic_check: bool = Field(
-        True, description="Refuse to start while the topics are not as `topics create` makes them."
-    )
-    session_timeout_s: Annotated[float, Field(ge=6)] = Field(
-        6.0,
-        description="Seconds without a heartbeat after which a worker counts as gone, to the broker and to one that "
-        "stands by; a broker refuses less than its group.min.session.timeout.ms, 6 s by default.",
-    )
-    fetch_max_wait_ms: PositiveInt = Field(
-        500, description="How long the broker holds a fetch back while it has nothing."
-    )
-    fetch_max_records: PositiveInt = Field(4_096, description="Records a fetch hands over at the most.")
 
     # -- Windows and admission
     window_size: Annotated[int, Field(ge=2, le=1_000)] = Field(50, description="Events kept for each user.")
@@ -333,7 +288,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags, then environment, then the TOML file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file())
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
 
     @classmethod
     def load(cls, **flags: Any) -> Self:
@@ -345,44 +300,13 @@ class Settings(BaseSettings):
         Raises:
             ConfigError: a value is unknown, of the wrong type or out of range, in one sentence.
         """
-        _refuse_unknown_variables(cls)
+        refuse_unknown_variables(cls.model_fields)
         try:
             return cls(**{name: value for name, value in flags.items() if value is not None})
         except ValidationError as error:
-            raise ConfigError("; ".join(_sentence(e) for e in error.errors())) from None
+            raise ConfigError("; ".join(sentence(e, _SECRETS) for e in error.errors())) from None
         except (OSError, ValueError) as error:
-            raise ConfigError(f"settings file {_config_file()}: {error}") from None
-
-    @property
-    def input_topics(self) -> tuple[str, str, str]:
-        """The full names of the topics of clicks, purchases and searches, in the order of `KINDS`."""
-        clicks, purchases, searches = (getattr(self, f"{k}_topic") for k in ("clicks", "purchases", "searches"))
-        return self.topic_prefix + clicks, self.topic_prefix + purchases, self.topic_prefix + searches
-
-    @property
-    def kind_of_topic(self) -> dict[str, int]:
-        """The kind of event, as an index into `KINDS`, of each input topic."""
-        return dict(zip(self.input_topics, range(len(KINDS)), strict=True))
-
-    @property
-    def updates(self) -> str:
-        """The full name of the topic of interest updates."""
-        return self.topic_prefix + self.updates_topic
-
-    @property
-    def item_vectors(self) -> str:
-        """The full name of the topic of item vectors."""
-        return self.topic_prefix + self.item_vectors_topic
-
-    @property
-    def erasures(self) -> str:
-        """The full name of the topic of users to be forgotten."""
-        return self.topic_prefix + self.erasures_topic
-
-    @property
-    def dead_letters(self) -> str:
-        """The full name of the topic of dead letters."""
-        return self.topic_prefix + self.dead_letters_topic
+            raise ConfigError(f"settings file {config_file()}: {error}") from None
 
     def learner(self) -> ModelConfig:
         """The slice that the model gets."""
@@ -398,25 +322,3 @@ _SECRETS = {name for name, field in Settings.model_fields.items() if field.annot
 def plain(value: Any) -> str:
     """A setting's value as another process is told it: not masked."""
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-
-
-def _config_file() -> Path:
-    return Path(os.environ.get(CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE))
-
-
-def _refuse_unknown_variables(settings: type[Settings]) -> None:
-    """A mistyped variable must not be ignored in silence."""
-    known = {ENV_PREFIX + name.upper() for name in settings.model_fields} | {CONFIG_FILE_VARIABLE}
-    unknown = sorted(v for v in os.environ if v.upper().startswith(ENV_PREFIX) and v.upper() not in known)
-    if unknown:
-        raise ConfigError(f"{', '.join(unknown)}: no such setting; `interest-stream settings` lists them")
-
-
-def _sentence(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"{where} is not a setting; `interest-stream settings` lists them"
-    message = error["msg"].removeprefix("Value error, ")
-    if where in _SECRETS:
-        return f"{where}: {message}"
-    return f"{where}={error['input']!r}: {message}" if where else message
