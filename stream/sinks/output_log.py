@@ -7,7 +7,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from stream.broker.connection import knock
+from stream.broker.connection import knock, missing_broker, refused_login
 from stream.broker.security import OPEN, Security
 from stream.broker.topics import TopicNames, require_topics
 from stream.errors import AwayError, ConfigError
@@ -49,7 +49,7 @@ class OutputLog:
         }
         self._consumer = Consumer(config, logger=_silent)
         self._asker = Consumer(config, logger=_silent)  # on a connection where no fetch is waited for
-        require_topics(self._topics, self._asked(lambda: self._asker.list_topics(timeout=ANSWERS_WITHIN_S)).topics)
+        require_topics(self._topics, self._existing(security))
 
     def ranges(self) -> dict[str, range]:
         """From the first offset to the end of every partition, as the broker has them now.
@@ -85,6 +85,16 @@ class OutputLog:
         """Leave."""
         self._consumer.close()
         self._asker.close()
+
+    def _existing(self, security: Security) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self._asker.list_topics(timeout=ANSWERS_WITHIN_S).topics
+        except KafkaException as error:
+            why = error.args[0].str()  # somebody listens there: see `knock`
+            raise ConfigError(
+                refused_login(self._broker, why) if security.has_sasl else f"{missing_broker(self._broker)} ({why})"
+            ) from error
+        return found
 
     def _ranges(self) -> dict[str, range]:
         found = {}

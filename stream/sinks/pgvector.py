@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS {schema}.items (
 );
 CREATE TABLE IF NOT EXISTS {schema}.progress (is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only), progress jsonb);
 """
+HAS_SCHEMA = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
 PUT_USER = """
 INSERT INTO {schema}.users AS there ({columns}) VALUES ({values})
 ON CONFLICT (user_id) DO UPDATE SET {settings} WHERE there.version < excluded.version
@@ -59,7 +60,8 @@ class PgvectorDestination:
     """
 
     def __init__(self, url: str, schema: str, has_index: bool = True) -> None:
-        self._url, self._schema, self._has_index = url, sql.Identifier(schema), has_index
+        self._url, self._schema_name, self._has_index = url, schema, has_index
+        self._schema = sql.Identifier(schema)
         self._db: psycopg.Connection | None = None
         self._indexed: set[int] = set()
         self._put_user = sql.SQL(PUT_USER).format(
@@ -83,7 +85,8 @@ class PgvectorDestination:
                     "SELECT pg_advisory_xact_lock(hashtext('interest-stream sink'))"
                 )  # IF NOT EXISTS races
                 self._db.execute("CREATE EXTENSION IF NOT EXISTS vector")
-                self._db.execute(self._of_schema("CREATE SCHEMA IF NOT EXISTS {schema}"))
+                if not self._db.execute(HAS_SCHEMA, [self._schema_name]).fetchone():
+                    self._db.execute(self._of_schema("CREATE SCHEMA {schema}"))  # asks for the right even if it exists
                 self._db.execute(self._of_schema(TABLES))
             register_vector(self._db)
             row = self._db.execute(self._of_schema("SELECT progress::text FROM {schema}.progress")).fetchone()

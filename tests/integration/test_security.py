@@ -1,5 +1,6 @@
 """A broker that wants TLS and a login: everything that connects gets in, and who may not is told why."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from stream.cli import commands
 from stream.client import EventProducer, InterestSubscriber
 from stream.settings import Settings
 from tests.support.secured_kafka import PASSWORD, PROTOCOL_OF, SecuredKafka
+from tests.support.stores import RedisServer
 from tests.support.waiting import wait_until
 from tests.support.worker import WorkerProcess
 
@@ -52,6 +54,15 @@ def test_topics_worker_clients_and_replay_get_in(secured: dict[str, dict[str, st
         assert PASSWORD not in worker.log()
 
 
+@pytest.mark.parametrize("way", PROTOCOL_OF)
+def test_a_sink_gets_in(secured: dict[str, dict[str, str]], way: str):
+    settings = secured[way] | {"INTEREST_TOPIC_PREFIX": f"{way}.sink."}
+    assert call(settings, "topics", "create").exit_code == 0
+    with contextlib.closing(RedisServer()) as store:
+        followed = call(settings, "sink", "redis", "--once", "--url", store.url)
+    assert followed.exit_code == 0, followed.output
+
+
 WRONG = [
     ("plain", {"INTEREST_SASL_PASSWORD": "wrong"}, "does not let us in"),
     ("plain", {"INTEREST_SSL_CAFILE": ""}, "is not trusted"),
@@ -61,7 +72,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("command", [("topics", "create"), ("replay", __file__)])
+@pytest.mark.parametrize("command", [("topics", "create"), ("replay", __file__), ("sink", "redis")])
 @pytest.mark.parametrize(("way", "wrong", "says"), WRONG)
 def test_who_may_not_is_told_why(
     secured: dict[str, dict[str, str]], command: tuple[str, ...], way: str, wrong: dict[str, str], says: str

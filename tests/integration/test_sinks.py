@@ -324,6 +324,21 @@ def test_an_id_that_postgres_cannot_hold_is_counted(settings: Settings, postgres
     assert (postgres.users(), postgres.items(), status.refused) == ({"ann": 1}, [], 2)
 
 
+def test_a_role_that_owns_nothing_but_its_schema_is_enough(settings: Settings, postgres: InPostgres):
+    with psycopg.connect(postgres.server.url) as db:
+        db.execute(
+            "CREATE EXTENSION IF NOT EXISTS vector; CREATE ROLE clerk LOGIN; CREATE SCHEMA clerk AUTHORIZATION clerk"
+        )
+    send(settings, an_update("ann", 1), ItemVector(1, "i1", 1, HALF))
+    where = ("--broker", settings.broker, "--topic-prefix", settings.topic_prefix)
+    url = postgres.server.url.replace("postgres@", "clerk@")
+
+    result = CliRunner().invoke(commands, ["sink", "pgvector", "--once", *where, "--url", url, "--schema", "clerk"])
+
+    assert result.exit_code == 0, result.output
+    assert postgres.ask("SELECT count(*) FROM clerk.items") == [(1,)]
+
+
 def test_the_command_fills_a_store_once_and_says_what_it_did(settings: Settings, store: Store):
     send(settings, an_update("ann", 1), ItemVector(1, "i1", 1, HALF))
     where = ("--broker", settings.broker, "--topic-prefix", settings.topic_prefix)
