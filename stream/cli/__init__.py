@@ -17,6 +17,7 @@ COMMANDS = {
     "sink": "stream.cli.sink:sink",
     "evaluate": "stream.cli.evaluate:evaluate",
     "watch": "stream.cli.watch:watch",
+    "segments": "stream.cli.segments:segments",
     "checkpoints": "stream.cli.checkpoints:checkpoints",
     "forget": "stream.cli.forget:forget",
     "dead-letters": "stream.cli.dead_letters:dead_letters",

@@ -220,6 +220,7 @@ def _summary(evaluation: "Evaluation", predictions: np.ndarray, seconds: float) 
         "unseen_items": evaluation.num_unseen,
         "without_window": evaluation.num_cold,
         "coverage_lists": evaluation.coverage.num_lists,
+        "drift_alarms": evaluation.engine.learner.drift.num_alarms,
         "recompiles": evaluation.engine.recompiles,
     }
 
