@@ -34,6 +34,8 @@ class ModelConfig:
     """Rows shared, by hash, by items that are not admitted (yet)."""
     item_admission_count: int = 1
     """Occurrences after which an item gets a slot of its own."""
+    item_expiry_events: int = 0
+    """Clicks and purchases after which an item that is not among them leaves; 0 keeps it while there is room."""
     max_queries: int = 65_536
     tokens_per_query: int = 6
     num_query_tokens: int = 8_192

@@ -14,6 +14,9 @@ from models.saving import Array, Column, Saved, State, part_of
 EVICT_RATIO = 1 / 64  # of the pool leaves at a time: finding the least recently used costs a pass over the pool
 
 
+EXPIRY_LOOKS = 16  # for expired items, within the time after which they expire: a look costs a pass over the pool
+
+
 class Resolved(NamedTuple):
     """Where the keys of one call are, and who had to leave for them.
 
@@ -97,6 +100,17 @@ class SlotTable(Saved):
         self.tracker.mark(slots - self.first)
         return Resolved(slots, evicted)
 
+    def expire(self, age: int) -> np.ndarray:
+        """Let keys go that are not among the last `age` asked for; returns their slots: `[expired]` int32."""
+        is_old = self._last_used[: len(self._keys)] < self._tick - age
+        is_old[np.fromiter(self._free, np.int64, len(self._free)) - self.first] = False
+        return self._evict(np.flatnonzero(is_old))
+
+    @property
+    def tick(self) -> int:
+        """Keys asked for so far."""
+        return self._tick
+
     def remove(self, key: str) -> int:
         """Take a key out; returns the slot that it leaves, 0 if it had none."""
         slot = self._slot_of.pop(key, 0)
@@ -129,7 +143,10 @@ class SlotTable(Saved):
             )
         num_evicted = min(len(old), max(lacking, int(self.capacity * EVICT_RATIO)))
         oldest = np.argpartition(self._last_used[old], num_evicted - 1)[:num_evicted]
-        evicted = np.sort(old[oldest]).astype(np.int32) + np.int32(self.first)
+        return self._evict(np.sort(old[oldest]))
+
+    def _evict(self, rows: np.ndarray) -> np.ndarray:
+        evicted = rows.astype(np.int32) + np.int32(self.first)
         for slot in evicted.tolist():
             del self._slot_of[self._keys[slot - self.first]]
         self._free.extend(evicted.tolist())
@@ -161,12 +178,14 @@ class ItemVocabulary:
     """Item ids to item slots: 0 padding, then rows shared by hash, then one row for each admitted item.
 
     An item is admitted at its `item_admission_count`-th occurrence; until then it uses a shared row. Occurrences of as
-    many items as there are slots are remembered; beyond, the first counted are forgotten.
+    many items as there are slots are remembered; beyond, the first counted are forgotten. An item that is not among the
+    last `item_expiry_events` occurrences leaves, within a sixteenth of them.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         self._num_fallback = config.num_fallback_items
         self._admission_count = config.item_admission_count
+        self._expiry = config.item_expiry_events
         self._table = SlotTable(config.max_items, first=1 + config.num_fallback_items)
         self._num_seen: dict[str, int] = {}
 
@@ -206,6 +225,15 @@ class ItemVocabulary:
 
     def resolve(self, item_ids: Sequence[str]) -> Resolved:
         """The slot of each occurrence, in order."""
+        before = self._table.tick
+        resolved = self._resolve(item_ids)
+        step = max(1, self._expiry // EXPIRY_LOOKS)
+        if not self._expiry or before // step == self._table.tick // step:
+            return resolved
+        expired = self._table.expire(max(self._expiry, len(item_ids)))
+        return Resolved(resolved.slots, np.union1d(resolved.evicted, expired).astype(np.int32))
+
+    def _resolve(self, item_ids: Sequence[str]) -> Resolved:
         if self._admission_count <= 1:
             return self._table.resolve(item_ids)
         is_admitted = np.fromiter(self._admissions(item_ids), bool, len(item_ids))

@@ -219,6 +219,7 @@ def _summary(evaluation: "Evaluation", predictions: np.ndarray, seconds: float) 
         "items": int(evaluation.engine.learner.ranker.is_seen.sum()),
         "unseen_items": evaluation.num_unseen,
         "without_window": evaluation.num_cold,
+        "not_admitted": evaluation.num_not_admitted,
         "coverage_lists": evaluation.coverage.num_lists,
         "drift_alarms": evaluation.engine.learner.drift.num_alarms,
         "recompiles": evaluation.engine.recompiles,

@@ -85,6 +85,7 @@ class Evaluation:
         coverage: what was recommended.
         num_records: events given so far.
         num_unseen: sampled predictions of items never seen before, which nobody could rank.
+        num_not_admitted: sampled events of items without a slot of their own.
         num_cold: sampled events of users without a window, from which nothing could be predicted.
     """
 
@@ -93,7 +94,7 @@ class Evaluation:
         self.engine = Engine(settings, model)
         self.census = Census()
         self.coverage = Coverage(len(self.engine.learner.ranker.is_seen))
-        self.num_records = self.num_unseen = self.num_cold = 0
+        self.num_records = self.num_unseen = self.num_cold = self.num_not_admitted = 0
         self._rng = np.random.default_rng([model.seed, SAMPLING])
         self._rows = np.zeros(0, PREDICTION)
 
@@ -146,7 +147,9 @@ class Evaluation:
         if stretch.known_only and self._plan.update == "period":
             examples = _without_unseen(examples, ranker.is_seen)
         is_predictable, is_seen = ranker.is_predictable(examples), ranker.is_seen[examples.targets]
-        self.num_cold += int((~is_predictable).sum())
+        is_admitted = self.engine.learner.items.is_target(examples.targets)
+        self.num_not_admitted += int((~is_admitted).sum())
+        self.num_cold += int((is_admitted & ~is_predictable).sum())
         self.num_unseen += int((is_predictable & ~is_seen).sum())
         ranked = np.flatnonzero(is_predictable & is_seen)
         examples, rows = examples.take(ranked), rows[at[ranked]]

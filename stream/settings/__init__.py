@@ -141,6 +141,11 @@ class Settings(KafkaSettings):
         _DEFAULT_MODEL.item_admission_count,
         description="Occurrences after which an item gets a vector of its own.",
     )
+    item_expiry_events: Annotated[int, Field(ge=0)] = Field(
+        _DEFAULT_MODEL.item_expiry_events,
+        description="Clicks and purchases after which an item that is not among them leaves; 0 keeps it while there is "
+        "room.",
+    )
     max_queries: PositiveInt = Field(_DEFAULT_MODEL.max_queries, description="Different queries kept.")
     learn_batch_size: Annotated[int, Field(ge=8)] = Field(
         _DEFAULT_MODEL.batch_size, description="Events of one learning step."

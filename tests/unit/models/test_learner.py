@@ -213,6 +213,18 @@ def test_recycled_slot_starts_with_a_fresh_vector_and_no_past():
     assert slots[0] not in state["memory/predecessors/ids"]
 
 
+def test_an_expired_item_is_recommended_and_ranked_no_more():
+    learner = a_learner(item_expiry_events=16)
+    a, b = learner.resolve_items(["a", "b"]).slots
+    learner.add(an_example([a], b))
+    learner.learn_batch()
+    assert learner.popular_items(5).slots.tolist() == [b]
+    for _ in range(17):
+        learner.resolve_items(["a"])
+    assert (learner.items.get("b"), learner.popular_items(5).slots.tolist()) == (0, [])
+    assert not learner.ranker.is_seen[b]
+
+
 def test_pending_target_that_left_teaches_nothing():
     learner = a_learner(max_items=2)
     a, b = learner.resolve_items(["a", "b"]).slots

@@ -96,6 +96,21 @@ def test_candidate_counts_are_bounded_and_the_first_counted_are_forgotten():
     assert items.is_target(items.resolve(["e"]).slots).all()
 
 
+def test_an_item_expires_once_it_is_not_among_the_last_occurrences_and_its_slot_is_told():
+    items = ItemVocabulary(a_config(item_expiry_events=16))
+    old = items.resolve(["old", "kept"]).slots[0]
+    for number in range(20):
+        evicted = items.resolve(["kept"]).evicted
+        assert (evicted.tolist(), items.get("old")) == (([old], 0) if number == 14 else ([], old * (number < 14)))
+    assert items.get("kept")
+
+
+def test_a_call_longer_than_the_expiry_keeps_its_own_items():
+    items = ItemVocabulary(a_config(item_expiry_events=4))
+    resolved = items.resolve([f"i{n}" for n in range(12)])
+    assert (resolved.evicted.tolist(), len(items)) == ([], 12)
+
+
 def test_restored_vocabulary_remembers_who_was_about_to_be_admitted():
     items, other = (ItemVocabulary(a_config(item_admission_count=2)) for _ in range(2))
     items.resolve(["a", "b", "b"])
