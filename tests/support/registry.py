@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.support.java_kafka import free_ports
 from tests.support.kafka import ROOT
+from tests.support.stores import ending_with_us
 from tests.support.waiting import wait_until
 
 VERSION = "2.6.13.Final"  # the newest that Java 17 runs
@@ -32,7 +33,7 @@ class Registry:
         properties = ["-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={port}"]
         jar = fetch_registry() / f"apicurio-registry-app-{VERSION}-runner.jar"
         self._process = subprocess.Popen(
-            ["java", *options, *properties, "-jar", str(jar)],
+            ending_with_us(["java", *options, *properties, "-jar", str(jar)]),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=tempfile.gettempdir(),

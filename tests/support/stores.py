@@ -36,7 +36,7 @@ class RedisServer:
     def start(self) -> None:
         options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(
-            [self._command, *options], stdout=subprocess.DEVNULL, cwd=tempfile.gettempdir()
+            ending_with_us([self._command, *options]), stdout=subprocess.DEVNULL, cwd=tempfile.gettempdir()
         )
         wait_until(self._answers, READY_WITHIN_S)
 
@@ -77,7 +77,7 @@ class PostgresServer:
     def start(self) -> None:
         options = ["-D", "data", "-p", str(self._port), "-h", "127.0.0.1", "-k", str(self._folder)]
         settings = ["-c", "log_min_messages=panic", "-c", "max_wal_size=64MB"]
-        self._serve: list[str | Path] = [self._bin / "postgres", *options, *settings]
+        self._serve = ending_with_us([str(self._bin / "postgres"), *options, *settings])
         self._process = subprocess.Popen(self._serve, **self._as, stderr=subprocess.DEVNULL)
         wait_until(self._answers, READY_WITHIN_S)
 
@@ -97,6 +97,11 @@ class PostgresServer:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def ending_with_us(command: list[str]) -> list[str]:
+    """Where pytest itself is killed, its servers must not outlive it."""
+    return ["setpriv", "--pdeathsig", "KILL", *command] if shutil.which("setpriv") else command
 
 
 def _copied(package: Path, into: Path) -> Path:
