@@ -83,7 +83,7 @@ class ModelConfig:
     """Standard deviations by which the prequential loss must exceed its mean in sum, for an alarm; 0 raises none."""
     drift_rate_factor: float = 1.0
     """What learning rates are multiplied by after an alarm, at first."""
-    drift_recent_share: float = 0.0
+    drift_recent_share: float = 0.5
     """Share of replayed examples drawn from those since the alarm, for a while."""
     drift_reaction_events: int = 20_000
     """Events learned after an alarm until rates and replay are as before."""

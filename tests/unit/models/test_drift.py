@@ -117,7 +117,7 @@ def test_a_higher_rate_moves_the_vectors_further():
 
 
 def test_a_reaction_that_was_not_called_for_changes_no_bit():
-    one, two = a_learner(), a_learner(drift_rate_factor=3.0, drift_recent_share=0.5)
+    one, two = a_learner(drift_threshold=0.0), a_learner(drift_rate_factor=3.0, drift_recent_share=0.5)
     for each in (one, two):
         each.add(some_examples(each, 40))
         learn_all(each)
