@@ -3,6 +3,8 @@
 import signal
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from types import FrameType
@@ -43,7 +45,7 @@ def demo(settings: Settings, events: int, rate: float, as_json: bool) -> None:
     Example:
       interest-stream demo --events 20000
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    is_called_off = _call_off_by_signals()
     names = TopicNames.of(settings)
     topics = [*names.inputs, names.updates, names.item_vectors, names.dead_letters]
     plan = ShopPlan(num_events=events, events_per_s=rate, seed=settings.seed)
@@ -56,14 +58,24 @@ def demo(settings: Settings, events: int, rate: float, as_json: bool) -> None:
             | {"sasl_password": SecretStr("")}  # whatever the environment says of another broker
             | {"partitions": MOCK_PARTITIONS, "topic_check": False}  # the embedded broker has no topic configurations
         )
-        with Showcase(worker_settings, plan) as show:
-            try:
-                view(show, as_json, ways_to_look(worker_settings))
-            except KeyboardInterrupt:
-                click.echo("stopping", err=True)
+        with Showcase(worker_settings, plan, is_called_off) as show:
+            view(show, as_json, ways_to_look(worker_settings))
             summary = show.finish()
     click.echo(msgspec.json.encode(summary))
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _call_off_by_signals() -> Callable[[], bool]:
+    """Whether Ctrl-C or SIGTERM came; the second one interrupts.
+
+    A KeyboardInterrupt that is raised inside of a finaliser or of a library's callback is lost, and the show goes on.
+    """
+    was_called_off = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if was_called_off.is_set():
+            raise KeyboardInterrupt
+        was_called_off.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return was_called_off.is_set

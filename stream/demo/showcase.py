@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -53,13 +54,15 @@ class Showcase:
     Args:
         settings: the worker's; the broker in them must be an embedded one.
         plan: what the shop does.
+        is_called_off: whether the show is to end early; asked in between.
 
     Attributes:
         subscriber: the updates so far.
         items: the item vectors so far.
     """
 
-    def __init__(self, settings: Settings, plan: ShopPlan) -> None:
+    def __init__(self, settings: Settings, plan: ShopPlan, is_called_off: Callable[[], bool] = lambda: False) -> None:
+        self._is_called_off = is_called_off
         names = TopicNames.of(settings)
         self.plan = plan
         self.items = ItemVectors(settings.broker, topic=names.item_vectors, api_version=MOCK_API_VERSION)
@@ -103,7 +106,9 @@ class Showcase:
 
     @property
     def is_over(self) -> bool:
-        """Whether every event is through."""
+        """Whether every event is through, or the show is called off."""
+        if self._is_called_off():
+            return True
         status = self.status
         is_read = status.records >= self.plan.num_events and not status.queued
         is_quiet = time.monotonic() - self._last_update_s > LAST_UPDATES_TIMEOUT_S
