@@ -13,7 +13,7 @@ from models.config import ModelConfig
 from models.credit import credited
 from models.device import FEW, GATE_KNOWN, GATE_SAMPLES, Device
 from models.drift import DriftWatch
-from models.evaluation import PrequentialMetrics
+from models.evaluation import RANKERS, PrequentialMetrics
 from models.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
 from models.features import Examples, WindowBatch
 from models.gate import GateBatch
@@ -26,6 +26,9 @@ from models.sampling import all_items, join_known, sample_items
 from models.saving import Array, Saved, State, joined, part_of, state_of
 from models.vocabulary import ItemVocabulary, Resolved
 
+BEHIND_EVERY = 8  # batches of which one is scored and teaches the gate while the learner is behind
+
+_NOTHING_SCORED = np.zeros(0, np.int32), np.zeros((0, len(RANKERS)), np.int32)
 _LEARN, _REPLAY, _SCORE, _RECYCLE = range(1, 5)  # purposes of random numbers: one stream each
 
 
@@ -34,8 +37,9 @@ class LearnReport:
     """What one `learn_batch` did.
 
     Attributes:
-        loss: the network's mean loss on the batch; nan where it was not finite, and so was not applied.
-        gate_loss: the mixture's mean negative log-likelihood on some of the batch.
+        loss: the network's mean loss on the batch before, since this one's step is still running; nan where it was not
+            finite, and so was not applied, 0 where no example could teach.
+        gate_loss: the mixture's mean negative log-likelihood on some of the batch before; 0 where it was not taught.
         num_events: examples taken.
         num_skipped: of them, those that could not teach the network: an empty window, or an item that has left.
         scored: `[scored]` int32, which examples of the batch were ranked.
@@ -48,6 +52,20 @@ class LearnReport:
     num_skipped: int
     scored: np.ndarray
     ranks: np.ndarray
+
+
+class Running(NamedTuple):
+    """The step that may still be computed.
+
+    Attributes:
+        loss: of the network.
+        gate_loss: of the gate.
+        num_taught: examples that taught the network.
+    """
+
+    loss: jax.Array | float
+    gate_loss: jax.Array | float
+    num_taught: int
 
 
 class PopularItems(NamedTuple):
@@ -106,6 +124,7 @@ class OnlineLearner:
         self._is_touched = np.zeros(num_rows, bool)
         self._touched: list[np.ndarray] = []
         self._num_batches = self._num_replays = self._num_recycled = 0
+        self._running = Running(0.0, 0.0, 0)
 
     @property
     def compilations(self) -> int:
@@ -193,20 +212,27 @@ class OnlineLearner:
         newest = examples.windows.newest(self.config.encoder_window)
         self._pending.put(Examples(newest, examples.targets, examples.kinds))
 
-    def learn_batch(self) -> LearnReport | None:
-        """Score, then learn, the oldest pending examples, at most `batch_size`; None where nothing waits."""
+    def learn_batch(self, *, is_behind: bool = False) -> LearnReport | None:
+        """Score, then learn, the oldest pending examples, at most `batch_size`; None where nothing waits.
+
+        Args:
+            is_behind: there is no time for everything: the network and the memory learn from every example, but only
+                one batch of `BEHIND_EVERY` is scored and teaches the gate.
+        """
         if not len(self._pending):
             return None
         examples = self._pending.take(self.config.batch_size)
         items = self._memory.recent_items(examples.windows.slots)
-        scored, ranks = self._score(examples)
+        is_whole = not is_behind or self._num_batches % BEHIND_EVERY == 0
+        scored, ranks = self._score(examples) if is_whole else _NOTHING_SCORED
         self._start_items(items, examples.targets)
         is_taught = self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
-        losses = self._teach(examples, items, is_taught) if is_taught.any() else ()
+        losses = self._teach(examples, items, is_taught, is_whole) if is_taught.any() else (0.0, 0.0)
         self._remember(examples, items, is_taught)
         self._num_batches += 1
-        loss, gate_loss = map(float, losses or (0.0, 0.0))
-        self.drift.note(loss, int(is_taught.sum()))
+        ended, self._running = self._running, Running(*losses, int(is_taught.sum()))
+        loss, gate_loss = float(ended.loss), float(ended.gate_loss)
+        self.drift.note(loss, ended.num_taught)
         return LearnReport(loss, gate_loss, len(examples), int((~is_taught).sum()), scored, ranks)
 
     def replay_batch(self) -> None:
@@ -257,11 +283,13 @@ class OnlineLearner:
         self._is_fresh[slots[at]] = False
         return at
 
-    def _teach(self, examples: Examples, items: np.ndarray, is_taught: np.ndarray) -> tuple[jax.Array, jax.Array]:
+    def _teach(
+        self, examples: Examples, items: np.ndarray, is_taught: np.ndarray, with_gate: bool
+    ) -> tuple[jax.Array, jax.Array | float]:
         """A step of the gate, which judges the network as it was, then one of the network; both still running."""
         rng = self._rng(_LEARN, self._num_batches)
         chosen = rng.choice(np.flatnonzero(is_taught), FEW)
-        gate_loss = self._teach_gate(examples.take(chosen), items[chosen], rng)
+        gate_loss = self._teach_gate(examples.take(chosen), items[chosen], rng) if with_gate else 0.0
         taught = Examples(examples.windows, np.where(is_taught, examples.targets, 0), examples.kinds)
         return self._step(taught, items, rng), gate_loss
 
@@ -348,6 +376,8 @@ class OnlineLearner:
         self._is_touched[own["touched"]] = True
         self._touched = [own["touched"]]
         self._num_batches, self._num_replays, self._num_recycled = own["counts"].tolist()
+        loss, gate_loss, num_taught = own["running"].tolist()
+        self._running = Running(loss, gate_loss, int(num_taught))
 
 
 class _Counters(Saved):
@@ -362,5 +392,6 @@ class _Counters(Saved):
         return {
             "is_fresh": learner._is_fresh[: learner.items.end],
             "touched": np.flatnonzero(learner._is_touched).astype(np.int32),
+            "running": np.array(list(map(float, learner._running)), np.float32),
             "counts": np.array([learner._num_batches, learner._num_replays, learner._num_recycled], np.int64),
         }

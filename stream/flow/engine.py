@@ -116,12 +116,13 @@ class Engine:
         """What a user is likely to want next; None for one that is not known. From elsewhere: `ModelThread.run`."""
         return self.updater.recommend(user_id, replace(top_items_policy(self._settings), count=count))
 
-    def learn_batch(self) -> None:
-        """Learn the oldest pending examples."""
+    def learn_batch(self, *, is_behind: bool = False) -> None:
+        """Learn the oldest pending examples; `is_behind` as of `OnlineLearner.learn_batch`."""
         began_s = time.perf_counter()
-        if report := self.learner.learn_batch():
+        if report := self.learner.learn_batch(is_behind=is_behind):
             self.num_learned += report.num_events
-            self.last_loss, self.last_gate_loss = report.loss, report.gate_loss
+            self.last_loss = report.loss
+            self.last_gate_loss = report.gate_loss or self.last_gate_loss
             self.last_step_ms = 1_000 * (time.perf_counter() - began_s)
 
     def replay_batch(self) -> None:

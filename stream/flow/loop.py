@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, Self
 
 from faust.types import TP
@@ -192,11 +193,15 @@ class Flow:
     def _must_learn(self) -> bool:
         return self._engine.learner.num_pending >= MAX_PENDING_BATCHES * self._policy.learn_batch_size
 
+    def _is_behind(self) -> bool:
+        """More records wait than the next micro-batch takes."""
+        return self._intake.num_records > self._policy.micro_batch_size
+
     async def _learn(self) -> bool:
         """Learn one batch if it is time to; False if there was nothing to do."""
         if self._batch_is_due():
             with self._meters.learn.time():
-                await self._on_model_thread(self._engine.learn_batch)
+                await self._on_model_thread(partial(self._engine.learn_batch, is_behind=self._is_behind()))
             self._tell_drift()
             self._oldest_pending_at = self._now() if self._engine.learner.num_pending else None
             self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
