@@ -227,13 +227,14 @@ class OnlineLearner:
         scored, ranks = self._score(examples) if is_whole else _NOTHING_SCORED
         self._start_items(items, examples.targets)
         is_taught = self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
-        losses = self._teach(examples, items, is_taught, is_whole) if is_taught.any() else (0.0, 0.0)
+        loss, gate_loss = self._teach(examples, items, is_taught, is_whole) if is_taught.any() else (0.0, 0.0)
         self._remember(examples, items, is_taught)
         self._num_batches += 1
-        ended, self._running = self._running, Running(*losses, int(is_taught.sum()))
-        loss, gate_loss = float(ended.loss), float(ended.gate_loss)
-        self.drift.note(loss, ended.num_taught)
-        return LearnReport(loss, gate_loss, len(examples), int((~is_taught).sum()), scored, ranks)
+        ended, self._running = self._running, Running(loss, gate_loss, int(is_taught.sum()))
+        self.drift.note(float(ended.loss), ended.num_taught)
+        return LearnReport(
+            float(ended.loss), float(ended.gate_loss), len(examples), int((~is_taught).sum()), scored, ranks
+        )
 
     def replay_batch(self) -> None:
         """Learn from past examples once more; the gate and the memory do not."""
