@@ -108,10 +108,11 @@ class Updater:
         self._encoder = encoder
         self.version = first_version
         self._users = SlotTable(policy.max_users)
-        self._windows = Windows(policy.window_size, policy.value_filter)
+        rows = 1 + policy.max_users
+        self._windows = Windows(policy.window_size, policy.value_filter, rows)
         self._values = ValueSketch()
-        self._admission = AdmissionState()
-        self._interests = InterestState(learner.config.dim)
+        self._admission = AdmissionState(rows)
+        self._interests = InterestState(learner.config.dim, rows)
         self._erasures = Erasures(policy.max_erasures)
         self.onlooker = Onlooker(self._users, self._windows, self._interests, learner)
         self.num_erasures = 0
@@ -217,7 +218,6 @@ class Updater:
     def _resolve_users(self, events: EventColumns) -> Array:
         resolved = self._users.resolve(events.user_ids.tolist())
         for rows in self._user_rows.values():
-            rows.grow(self._users.end)
             rows.forget(resolved.evicted)
             rows.touch(resolved.slots)
         return resolved.slots

@@ -68,14 +68,15 @@ class AdmissionState:
     relative speed; so the same log gives the same verdicts however it is consumed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int = 1_024) -> None:
         self.rows = UserRows(
             {
                 "newest_ms": (np.int64, (len(KINDS),)),
                 "full_until_us": (np.int64, (len(KINDS),)),
                 "ids": (np.uint64, (REMEMBERED_IDS,)),
                 "num_ids": (np.int64, ()),
-            }
+            },
+            rows,
         )
 
     def judge(

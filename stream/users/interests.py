@@ -47,9 +47,9 @@ class Interests:
 class InterestState:
     """Long-term interest and last emitted vector of each user."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, rows: int = 1_024) -> None:
         self.rows = UserRows(
-            {"long_term": (np.float32, (dim,)), "emitted": (np.float32, (dim,)), "time_ms": (np.int64, ())}
+            {"long_term": (np.float32, (dim,)), "emitted": (np.float32, (dim,)), "time_ms": (np.int64, ())}, rows
         )
 
     def advance(self, users: Array, interest: Array, times_ms: Array, policy: EmissionPolicy) -> Interests:

@@ -1,4 +1,4 @@
-"""Named arrays with a row a user that grow, are saved and are forgotten together. Pure numpy."""
+"""Named arrays with a row a user that are saved and forgotten together. Pure numpy."""
 
 from collections.abc import Mapping
 
@@ -13,15 +13,14 @@ class UserRows(Saved):
 
     Args:
         columns: dtype and shape of one row of each column.
-        rows: users there is room for at first; grows by doubling. Untouched rows cost no memory.
+        rows: users there is room for; rows that were never touched cost no memory, only addresses.
     """
 
-    def __init__(self, columns: Mapping[str, tuple[DTypeLike, tuple[int, ...]]], rows: int = 1_024) -> None:
+    def __init__(self, columns: Mapping[str, tuple[DTypeLike, tuple[int, ...]]], rows: int) -> None:
         super().__init__()
         self._columns: dict[str, Array] = {
             name: np.zeros((rows, *shape), dtype) for name, (dtype, shape) in columns.items()
         }
-        self.capacity = rows
         self._end = 0
 
     def touch(self, users: Array) -> None:
@@ -30,19 +29,12 @@ class UserRows(Saved):
         self._end = max(self._end, 1 + int(users.max(initial=-1)))
 
     def __getitem__(self, name: str) -> Array:
-        """The column `name`; valid until the next `grow`."""
+        """The column `name`."""
         return self._columns[name]
 
-    def grow(self, rows: int) -> None:
-        """Make room for users below `rows`; what is there stays."""
-        if rows <= self.capacity:
-            return
-        rows = max(rows, 2 * self.capacity)
-        for name, old in self._columns.items():
-            new = np.zeros((rows, *old.shape[1:]), old.dtype)
-            new[: self.capacity] = old
-            self._columns[name] = new
-        self.capacity = rows
+    def in_use(self, name: str) -> Array:
+        """The column `name` up to the highest row that was ever touched."""
+        return self._columns[name][: self._end]
 
     def forget(self, users: Array) -> None:
         """Zero the rows of `users`."""
@@ -51,13 +43,12 @@ class UserRows(Saved):
         self.touch(users)
 
     def tracked(self) -> Mapping[str, Column]:
-        """The rows up to the highest that was ever touched."""
-        return {name: column[: self._end] for name, column in self._columns.items()}
+        """The rows in use."""
+        return {name: self.in_use(name) for name in self._columns}
 
     def restore(self, state: State) -> None:
         """Become what `state` came from."""
         for name, saved in state.items():
-            self.grow(len(saved))
             self._columns[name][: len(saved)] = saved
             self._end = len(saved)
         self.tracker.clear()

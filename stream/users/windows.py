@@ -22,7 +22,7 @@ class Windows:
         rows: a row a user.
     """
 
-    def __init__(self, size: int, value_filter: ValueFilter = "none") -> None:
+    def __init__(self, size: int, value_filter: ValueFilter = "none", rows: int = 1_024) -> None:
         self.size = size
         self._value_filter = value_filter
         self.rows = UserRows(
@@ -33,7 +33,8 @@ class Windows:
                 "ages_ms": (np.uint32, (size,)),
                 "newest_ms": (np.int64, ()),
                 "num_events": (np.int64, ()),
-            }
+            },
+            rows,
         )
 
     def push(self, users: Array, slots: Array, kinds: Array, times_ms: Array, values: Array) -> Array:
@@ -97,7 +98,7 @@ class Windows:
     def forget_slots(self, slots: Array) -> None:
         """Let `FORGOTTEN_SLOT` stand for items (positive) or queries (negative) that have left the vocabulary."""
         if len(slots):
-            kept = self.rows["slots"]
+            kept = self.rows.in_use("slots")
             is_gone = np.isin(kept, slots)
             kept[is_gone] = FORGOTTEN_SLOT
             self.rows.touch(np.flatnonzero(is_gone.any(1)))

@@ -89,6 +89,7 @@ def test_users_do_not_touch_each_other():
 
 def test_items_that_have_left_are_replaced_everywhere():
     windows = windows_with((5, 10), (6, 20), (5, 30))
+    windows.rows.touch(column(0))
 
     windows.forget_slots(column(5))
 
