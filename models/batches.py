@@ -85,7 +85,7 @@ class Room(NamedTuple):
 def rooms(batch: int, time: int) -> tuple[Room, ...]:
     """The few sizes that a batch of windows comes in, the last of them enough for any."""
     everything, usual = batch * time, -(-batch * time // 3)
-    return Room(usual, 0), Room(usual, min(batch, usual)), Room(everything, batch), Room(everything, everything)
+    return Room(usual, min(batch, usual)), Room(everything, batch), Room(everything, everything)
 
 
 def _fits(what: Room, room: Room) -> bool:
