@@ -13,8 +13,8 @@ import numpy as np
 from models.config import ModelConfig
 from models.saving import Array, Saved, State
 
-SLACK = 1.0  # deviations above the mean that are no news; a stationary stream of 400,000 events never added up to 10
-HALF_LIFE = 50  # observations after which one counts half in mean and deviation
+SLACK = 1.0  # deviations above the mean that are no news; in 204,892 events of a steady shop these never added up to 10
+HALF_LIFE = 15  # observations after which one counts half; the loss rises slowly by itself while a catalogue grows
 FULL_RATIO = 0.75  # of a batch makes an observation: examples without a window have no loss
 SKIPPED = 5  # observations at first, of a model that knows nothing or was just surprised
 SETTLING = 30  # observations before mean and deviation are believed
@@ -153,9 +153,10 @@ class DriftWatch(Saved):
         return {"state": np.array(astuple(self.now), np.float64)}
 
     def restore(self, state: State) -> None:
-        """Become what `state` came from."""
-        kinds = map(type, astuple(DriftState()))
-        self.now = DriftState(*(kind(value) for kind, value in zip(kinds, state["state"].tolist(), strict=True)))
+        """Become what `state` came from; one of before there was a watch has seen nothing."""
+        fresh = astuple(DriftState())
+        saved = state.get("state", np.array(fresh, np.float64)).tolist()
+        self.now = DriftState(*(type(kind)(value) for kind, value in zip(fresh, saved, strict=True)))
 
 
 def drift_policy(config: ModelConfig) -> DriftPolicy:

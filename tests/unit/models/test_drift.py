@@ -32,10 +32,14 @@ def test_a_loss_that_falls_while_the_model_learns_raises_no_alarm():
     assert after(noise(500) + 3 * np.exp(-np.arange(500) / 50)).num_alarms == 0
 
 
-@pytest.mark.parametrize(("rise", "batches"), [(0.3, 20), (0.6, 6), (1.5, 2)])
-def test_a_rise_of_two_four_or_ten_deviations_is_told_within_some_batches(rise, batches):
+@pytest.mark.parametrize(("rise", "batches"), [(0.45, 15), (0.6, 8), (1.5, 2)])
+def test_a_rise_of_three_four_or_ten_deviations_is_told_within_some_batches(rise, batches):
     before = after(noise(200))
     assert after(noise(batches, 1) + rise, before).num_alarms == 1
+
+
+def test_a_loss_that_rises_slowly_while_the_catalogue_grows_raises_no_alarm():
+    assert after(noise(500) + np.linspace(0, 1.5, 500)).num_alarms == 0  # a fiftieth of a deviation a batch
 
 
 def test_after_an_alarm_the_new_level_is_what_is_usual():
