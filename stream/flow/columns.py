@@ -1,6 +1,5 @@
 """Events as columns: what the vectorised flow works on. Pure."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Self
@@ -49,7 +48,7 @@ class EventColumns:
             subjects=_objects([event.query if isinstance(event, Search) else event.item_id for event in events]),
             kinds=np.repeat(np.array([chunk.kind for chunk in chunks], np.int8), sizes),
             times_ms=np.array([event.time_ms for event in events], np.int64),
-            values=np.array([event_value(event) for event in events], np.float16),
+            values=event_values(events),
             event_ids=np.array([hash_event_id(event.event_id) for event in events], np.uint64),
             hashes=np.concatenate([chunk.hashes for chunk in chunks]) if chunks else np.zeros(0, np.uint64),
             partitions=np.repeat(np.array([chunk.tp.partition for chunk in chunks], np.int32), sizes),
@@ -72,19 +71,25 @@ class EventColumns:
         return np.lexsort((self.kinds, self.times_ms))
 
 
-def event_value(event: Event) -> float:
-    """The event's number in [-1, 1]: dwell of a click, worth of a purchase, on a signed logarithmic scale.
+def event_values(events: Sequence[Event]) -> Array:
+    """Each event's number in [-1, 1]: dwell of a click, worth of a purchase, on a signed logarithmic scale.
 
     1 stands for e^8 - 1 = 2,980 seconds or units of currency, and more.
+
+    Returns:
+        `[n]` float16.
     """
+    raw = np.array([_raw_value(event) for event in events], np.float64)
+    return np.copysign(np.minimum(np.log1p(np.abs(raw)) / 8, 1.0), raw).astype(np.float16)
+
+
+def _raw_value(event: Event) -> float:
     if isinstance(event, Click):
-        raw = event.value or 0.0
-    elif isinstance(event, Purchase):
+        return event.value or 0.0
+    if isinstance(event, Purchase):
         quantity = 1.0 if event.quantity is None else event.quantity
-        raw = quantity * (1.0 if event.price is None else event.price)
-    else:
-        return 0.0
-    return math.copysign(min(math.log1p(abs(raw)) / 8, 1.0), raw)
+        return quantity * (1.0 if event.price is None else event.price)
+    return 0.0
 
 
 def hash_event_id(event_id: str | None) -> int:
