@@ -289,8 +289,7 @@ class OnlineLearner:
     ) -> tuple[jax.Array, jax.Array | float]:
         """A step of the gate, which judges the network as it was, then one of the network; both still running."""
         rng = self._rng(_LEARN, self._num_batches)
-        chosen = rng.choice(np.flatnonzero(is_taught), FEW)
-        gate_loss = self._teach_gate(examples.take(chosen), items[chosen], rng) if with_gate else 0.0
+        gate_loss = self._teach_gate(examples, items, is_taught, rng) if with_gate else 0.0
         taught = Examples(examples.windows, np.where(is_taught, examples.targets, 0), examples.kinds)
         return self._step(taught, items, rng), gate_loss
 
@@ -301,8 +300,16 @@ class OnlineLearner:
         self._touch(np.asarray(batch.rows))
         return loss
 
-    def _teach_gate(self, examples: Examples, items: np.ndarray, rng: np.random.Generator) -> jax.Array:
-        recollection = self._memory.recall(items)
+    def _teach_gate(
+        self, examples: Examples, items: np.ndarray, is_taught: np.ndarray, rng: np.random.Generator
+    ) -> jax.Array | float:
+        """Only by targets seen before: a new one has just been started in the window that is to predict it."""
+        usable = np.flatnonzero(is_taught & self._memory.is_seen[examples.targets])
+        if not len(usable):
+            return 0.0
+        chosen = rng.choice(usable, FEW)
+        examples = examples.take(chosen)
+        recollection = self._memory.recall(items[chosen])
         batch = GateBatch(
             examples.targets,
             self._builder.weights(examples),

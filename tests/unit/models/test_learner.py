@@ -52,6 +52,19 @@ def test_target_never_seen_is_left_out_and_counted():
     assert learner.prequential.num_unseen == 1
 
 
+def test_an_item_never_met_before_does_not_teach_the_gate():
+    learner = a_learner()
+    slots = learner.resolve_items(["a", "b"]).slots
+    of_batch_before = []
+    for _ in range(3):
+        learner.add(an_example([slots[0]], slots[1]))
+        report = learner.learn_batch()
+        assert report is not None
+        of_batch_before.append(report.gate_loss)
+    assert of_batch_before[1] == 0.0
+    assert of_batch_before[2] > 0.0
+
+
 def test_ranks_are_those_of_a_plain_cosine_ranking():
     learner = a_learner()
     learner.add(some_examples(learner, 40))
