@@ -72,6 +72,8 @@ def test_prometheus_scrapes_the_worker_judges_every_rule_and_fills_every_panel(s
         worker.wait_for(lambda s: s.records == 600, "all records are through")
         wait_until(lambda: set(health_of_rules(api).values()) == {"ok"}, 60, "every rule was evaluated")
         assert health_of_rules(api).keys() == {rule["alert"] for rule in rules()}
-        assert [target["health"] for target in ask(api, "targets")["activeTargets"]] == ["up"]
+        wait_until(
+            lambda: [target["health"] for target in ask(api, "targets")["activeTargets"]] == ["up"], 60, "scraped"
+        )
         wait_until(lambda: not empty_panels(api), 40, "every panel shows something")
         assert [alert for alert in ask(api, "alerts")["alerts"] if alert["state"] == "firing"] == []

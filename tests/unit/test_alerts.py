@@ -115,6 +115,8 @@ CASES = [
     Case("InterestQualityBelowCounting", "for an hour", 40, WORKER, quality("5001x60")),
     Case("InterestQualityBelowCounting", "too few predictions", 40, None, quality("5000x60")),
     Case("InterestQualityBelowCounting", "as good", 40, None, quality("5001x60", mixture="0.31x60")),
+    Case("InterestDrift", "an alarm", 5, WORKER, worker(interest_drift_alarms_total="0 0 1 1 1 1")),
+    Case("InterestDrift", "none", 5, None, worker(interest_drift_alarms_total="1 1 1 1 1 1")),
     Case("InterestLossNotFinite", "no number for two minutes", 3, WORKER, worker(interest_loss="1 NaN NaN NaN")),
     Case("InterestLossNotFinite", "a number again", 3, None, worker(interest_loss="1 NaN 1 1")),
     Case("InterestRecompiles", "once", 1, WORKER, worker(interest_recompilations_total="0 1")),
