@@ -1,9 +1,6 @@
 """A broker that wants TLS and a login: everything that connects gets in, and who may not is told why."""
 
 import contextlib
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from stream.cli import commands
 from stream.client import EventProducer, InterestSubscriber
 from stream.settings import Settings
 from tests.support.secured_kafka import PASSWORD, PROTOCOL_OF, SecuredKafka
+from tests.support.sink import run_sink
 from tests.support.stores import RedisServer
 from tests.support.waiting import wait_until
 from tests.support.worker import WorkerProcess
@@ -31,14 +29,6 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
 
 def call(environment: dict[str, str], *arguments: str) -> Result:
     return CliRunner(env=environment).invoke(commands, arguments)
-
-
-def sink(environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """A process of its own, since it sets up logging and signals for the whole process."""
-    command = [sys.executable, "-m", "stream.cli", "sink", *arguments]
-    return subprocess.run(
-        command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
 
 
 def security_of(settings: dict[str, str]) -> Security:
@@ -70,8 +60,8 @@ def test_a_sink_gets_in(secured: dict[str, dict[str, str]], way: str):
     settings = secured[way] | {"INTEREST_TOPIC_PREFIX": f"{way}.sink."}
     assert call(settings, "topics", "create").exit_code == 0
     with contextlib.closing(RedisServer()) as store:
-        followed = sink(settings, "redis", "--once", "--url", store.url)
-    assert followed.returncode == 0, followed.stdout
+        followed = run_sink("redis", "--once", "--url", store.url, environment=settings)
+    assert followed.returncode == 0, followed.stderr
 
 
 WRONG = [
@@ -99,8 +89,8 @@ def test_who_may_not_is_told_why(
 def test_a_sink_that_may_not_is_told_why(
     secured: dict[str, dict[str, str]], way: str, wrong: dict[str, str], says: str
 ):
-    refused = sink(secured[way] | wrong, "redis")
+    refused = run_sink("redis", environment=secured[way] | wrong)
 
     assert refused.returncode == 2
-    assert says in refused.stdout
-    assert PASSWORD not in refused.stdout
+    assert says in refused.stderr
+    assert PASSWORD not in refused.stdout + refused.stderr

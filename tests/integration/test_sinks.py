@@ -10,11 +10,9 @@ import numpy as np
 import psycopg
 import pytest
 import redis
-from click.testing import CliRunner
 from kafka import KafkaProducer
 
 from stream.broker.topics import TopicNames, create_topics
-from stream.cli import commands
 from stream.errors import ConfigError
 from stream.records.updates import (
     EncodedRecord,
@@ -31,6 +29,7 @@ from stream.sinks.output_log import OutputLog
 from stream.sinks.pgvector import PgvectorDestination
 from stream.sinks.redis import RedisDestination
 from tests.support.kafka import ROOT, Kafka
+from tests.support.sink import run_sink
 from tests.support.stores import NoStoreError, PostgresServer, RedisServer
 
 HALF = [0.5, -0.5, 0.5, 0.5]
@@ -333,9 +332,9 @@ def test_a_role_that_owns_nothing_but_its_schema_is_enough(settings: Settings, p
     where = ("--broker", settings.broker, "--topic-prefix", settings.topic_prefix)
     url = postgres.server.url.replace("postgres@", "clerk@")
 
-    result = CliRunner().invoke(commands, ["sink", "pgvector", "--once", *where, "--url", url, "--schema", "clerk"])
+    result = run_sink("pgvector", "--once", *where, "--url", url, "--schema", "clerk")
 
-    assert result.exit_code == 0, result.output
+    assert result.returncode == 0, result.stderr
     assert postgres.ask("SELECT count(*) FROM clerk.items") == [(1,)]
 
 
@@ -343,9 +342,9 @@ def test_the_command_fills_a_store_once_and_says_what_it_did(settings: Settings,
     send(settings, an_update("ann", 1), ItemVector(1, "i1", 1, HALF))
     where = ("--broker", settings.broker, "--topic-prefix", settings.topic_prefix)
 
-    result = CliRunner().invoke(commands, ["sink", store.name, "--once", "--json", *where, *store.flags])
+    result = run_sink(store.name, "--once", "--json", *where, *store.flags)
 
-    assert result.exit_code == 0, result.output
+    assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout.splitlines()[-1])["users"] == 1
     assert store.users() == {"ann": 1}
 
@@ -353,8 +352,8 @@ def test_the_command_fills_a_store_once_and_says_what_it_did(settings: Settings,
 def test_a_store_that_is_not_there_is_one_sentence_without_its_password(settings: Settings):
     where = ("--broker", settings.broker, "--topic-prefix", settings.topic_prefix)
     for name, url in (("redis", "redis://me:secret@127.0.0.1:1"), ("pgvector", "postgresql://me:secret@127.0.0.1:1/x")):
-        result = CliRunner().invoke(commands, ["sink", name, "--url", url, *where])
-        assert result.exit_code == 2
+        result = run_sink(name, "--url", url, *where)
+        assert result.returncode == 2
         assert result.stderr.count("\n") == 1
         assert "does not answer" in result.stderr
         assert "secret" not in result.stderr
