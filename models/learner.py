@@ -1,8 +1,7 @@
 """The online learner: examples in, vectors out, everything it knows as arrays. Knows no users, clocks or brokers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,6 +21,7 @@ from models.queries import QueryVocabulary
 from models.ranker import Ranker
 from models.recommend import Recommendations, RecommendPolicy
 from models.recommender import Recommender
+from models.reports import LearnReport, PopularItems, Reading, Running
 from models.sampling import all_items, join_known, sample_items
 from models.saving import Array, Saved, State, joined, part_of, state_of
 from models.vocabulary import ItemVocabulary, Resolved
@@ -30,64 +30,6 @@ BEHIND_EVERY = 8  # batches of which one is scored and teaches the gate while th
 
 _NOTHING_SCORED = np.zeros(0, np.int32), np.zeros((0, len(RANKERS)), np.int32)
 _LEARN, _REPLAY, _SCORE, _RECYCLE = range(1, 5)  # purposes of random numbers: one stream each
-
-
-@dataclass(frozen=True)
-class LearnReport:
-    """What one `learn_batch` did.
-
-    Attributes:
-        loss: the network's mean loss on the batch before, since this one's step is still running; nan where it was not
-            finite, and so was not applied, 0 where no example could teach.
-        gate_loss: the mixture's mean negative log-likelihood on some of the batch before; 0 where it was not taught.
-        num_events: examples taken.
-        num_skipped: of them, those that could not teach the network: an empty window, or an item that has left.
-        scored: `[scored]` int32, which examples of the batch were ranked.
-        ranks: `[scored, rankers]` int32, 0 the top, in the order of `evaluation.RANKERS`.
-    """
-
-    loss: float
-    gate_loss: float
-    num_events: int
-    num_skipped: int
-    scored: np.ndarray
-    ranks: np.ndarray
-
-
-class Running(NamedTuple):
-    """The step that may still be computed.
-
-    Attributes:
-        loss: of the network.
-        gate_loss: of the gate.
-        num_taught: examples that taught the network.
-    """
-
-    loss: jax.Array | float
-    gate_loss: jax.Array | float
-    num_taught: int
-
-
-class PopularItems(NamedTuple):
-    """Items that are seen much of late.
-
-    Attributes:
-        slots: `[items]` int32.
-        share: `[items]` float32, of the recent events.
-    """
-
-    slots: np.ndarray
-    share: np.ndarray
-
-
-class Reading(NamedTuple):
-    """Attributes:
-    interests: `[windows, dim]` float32 of length 1.
-    uncertainties: `[windows]` float32 in [0, 1]; None from a head that knows none.
-    """
-
-    interests: np.ndarray
-    uncertainties: np.ndarray | None
 
 
 class OnlineLearner:
@@ -230,11 +172,11 @@ class OnlineLearner:
         loss, gate_loss = self._teach(examples, items, is_taught, is_whole) if is_taught.any() else (0.0, 0.0)
         self._remember(examples, items, is_taught)
         self._num_batches += 1
-        ended, self._running = self._running, Running(loss, gate_loss, int(is_taught.sum()))
-        self.drift.note(float(ended.loss), ended.num_taught)
-        return LearnReport(
-            float(ended.loss), float(ended.gate_loss), len(examples), int((~is_taught).sum()), scored, ranks
-        )
+        running = Running(loss, gate_loss, int(is_taught.sum()))
+        ended, self._running = self._running.ended(), running
+        self.drift.note(ended.loss, ended.num_taught)
+        num_skipped = len(examples) - running.num_taught
+        return LearnReport(ended.loss, ended.gate_loss, len(examples), num_skipped, scored, ranks)
 
     def replay_batch(self) -> None:
         """Learn from past examples once more; the gate and the memory do not."""
@@ -400,6 +342,6 @@ class _Counters(Saved):
         return {
             "is_fresh": learner._is_fresh[: learner.items.end],
             "touched": np.flatnonzero(learner._is_touched).astype(np.int32),
-            "running": np.array(list(map(float, learner._running)), np.float32),
+            "running": np.array(learner._running.ended(), np.float32),
             "counts": np.array([learner._num_batches, learner._num_replays, learner._num_recycled], np.int64),
         }

@@ -29,14 +29,12 @@ def event_vectors(vectors: jax.Array, slots: Array, query_tokens: Array) -> jax.
     Args:
         vectors: `[rows, dim]` float32, row 0 zero.
         slots: `[events]` int32, the row of an item, 0 for none, `-1 - q` for the q-th row of `query_tokens`.
-        query_tokens: `[queries, tokens]` int32 rows, 0 for none; `[0, tokens]` where no window holds a query.
+        query_tokens: `[queries, tokens]` int32 rows, 0 for none.
 
     Returns:
         `[events, dim]` float32.
     """
     items = vectors.at[jnp.maximum(slots, 0)].get(mode="promise_in_bounds")
-    if not query_tokens.shape[0]:
-        return items
     tokens = vectors.at[query_tokens].get(mode="promise_in_bounds")
     is_token = jnp.asarray(query_tokens > 0)[..., None]
     num_tokens = jnp.maximum(jnp.sum(is_token, axis=1), 1)

@@ -12,8 +12,6 @@ from models.config import ModelConfig
 from models.saving import Array, Column, Saved, State, part_of
 
 EVICT_RATIO = 1 / 64  # of the pool leaves at a time: finding the least recently used costs a pass over the pool
-
-
 EXPIRY_LOOKS = 16  # for expired items, within the time after which they expire: a look costs a pass over the pool
 
 
