@@ -1,7 +1,7 @@
 """The model's state on the device behind numpy; compiles each shape once and counts compilations."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,8 @@ from models.recommend import NEAREST, Answer, Query, ask
 from models.saving import Array, Column, RowTracker, Saved, State
 from models.step import NetworkLearner, NetworkState, item_vectors, start_items
 from models.structure import Params, Structure
-from models.table import EmbeddingTable, fresh_vectors, gather, replace_rows
+from models.table import EmbeddingTable, carry_over, fresh_vectors, gather, replace_rows
+from models.turn import Turn
 
 PADDED_SIZES = (32, 256, 1024)  # windows or items of one call; more are done in chunks of the largest
 FEW = PADDED_SIZES[0]  # windows that are ranked, or on which the gate learns, at a time
@@ -29,19 +30,37 @@ GATE_KNOWN = 2_048  # items of the gate's normaliser that the memory expects, co
 GATE_SAMPLES = 2_048  # and sampled ones; with both the mixture is as good as with all items (54.80/20.66, 54.86/20.70)
 
 
+class Weights(NamedTuple):
+    """What is read of the state.
+
+    Attributes:
+        network: its parameters.
+        gate: its parameters.
+        vectors: `[rows, dim]` float32, of items and query tokens.
+        step: learning steps behind them.
+    """
+
+    network: Params
+    gate: Params
+    vectors: jax.Array
+    step: int
+
+
 class Device(Saved):
-    """Owns the moving state of network, table and gate. One thread calls it.
+    """Owns the moving state of network, table and gate. One thread calls it; `served` may be read by another.
 
     Attributes:
         compilations: XLA compilations of its functions so far; flat after `compile`.
         step: learning steps taken.
         num_negatives: sampled items of a step.
+        turn: given away while it waits for results.
     """
 
     def __init__(self, config: ModelConfig, builder: BatchBuilder, num_item_rows: int) -> None:
         super().__init__()
         self.compilations = 0
         self.step = 0
+        self.turn = Turn()
         self.num_negatives = num_item_rows if config.loss == "full_softmax" else config.num_negatives
         self._config, self._builder, self._num_item_rows = config, builder, num_item_rows
         self._components = Components(config.encoder_window)
@@ -53,6 +72,8 @@ class Device(Saved):
         gate_learner = GateLearner(self._gate, config.learning_rate)
         self._state: NetworkState = network_learner.begin(jnp.asarray(self._initial_vectors()))
         self._gate_state: GateState = gate_learner.begin()
+        self._served: Weights | None = None
+        self._unserved = RowTracker()
         self._read = self._jit(self._traced_read)
         self._learn = self._jit(network_learner.learn, donate_argnums=(0,))
         self._learn_gate = self._jit(gate_learner.learn, donate_argnums=(0,))
@@ -60,6 +81,8 @@ class Device(Saved):
         self._replace = self._jit(replace_rows, donate_argnums=(0,))
         self._vectors = self._jit(item_vectors)
         self._gather = self._jit(gather)
+        self._carry_over = self._jit(carry_over, donate_argnums=(0,))
+        self._copy = self._jit(_copied)
         self._rank = self._jit(self._traced_rank)
         self._top = self._jit(self._traced_top)
         self._ask = self._jit(self._traced_ask)
@@ -99,27 +122,55 @@ class Device(Saved):
         vectors[0] = 0
         return vectors
 
-    def encode(self, windows: WindowBatch) -> tuple[np.ndarray, np.ndarray]:
+    @property
+    def live(self) -> Weights:
+        """The state of now; a learning step may still compute it."""
+        return Weights(self._state.params, self._gate_state.params, self._state.table.vectors, self.step)
+
+    @property
+    def served(self) -> Weights:
+        """The state as `serve` copied it last, which waits for no learning step; that of now before it ever did."""
+        return self._served or self.live
+
+    def serve(self) -> None:
+        """Let `served` catch up: a copy of all, later of the rows that moved since."""
+        live, served = self.live, self._served
+        rows = self._unserved.take()
+        if served is None:
+            vectors = jnp.copy(live.vectors)
+        elif served.step == live.step and not len(rows):
+            return
+        else:
+            vectors = served.vectors
+            for part, size in _parts(len(rows)):
+                vectors = self._carry_over(vectors, live.vectors, self._padded(rows[part], size))
+        network, gate = self._copy((live.network, live.gate))
+        self._served = Weights(network, gate, vectors, live.step)
+
+    def encode(self, windows: WindowBatch, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
         """Interests of any number of windows and how uncertain they are: `[windows, dim]`, `[windows]` float32."""
         interests, uncertainties = [np.zeros((0, self._config.dim), np.float32)], [np.zeros(0, np.float32)]
         for part, size in _parts(len(windows)):
             some = windows.take(part)
-            _, interest, _, uncertainty = self._read_windows(some, size)
+            _, interest, _, uncertainty = self.turn.wait_for(self._read_windows(some, size, weights))
             interests.append(np.asarray(interest)[: len(some)])
             uncertainties.append(np.asarray(uncertainty)[: len(some)])
         return np.concatenate(interests), np.concatenate(uncertainties)
 
-    def _read_windows(self, windows: WindowBatch, size: int, room: Room | None = None) -> tuple[jax.Array, ...]:
+    def _read_windows(
+        self, windows: WindowBatch, size: int, weights: Weights, room: Room | None = None
+    ) -> tuple[jax.Array, ...]:
         positions = self._builder.positions(windows, size, room)
-        read: tuple[jax.Array, ...] = self._read(self._state.params, self._state.table.vectors, positions)
+        read: tuple[jax.Array, ...] = self._read(weights.network, weights.vectors, positions)
         return read
 
-    def item_vectors(self, slots: np.ndarray) -> np.ndarray:
+    def item_vectors(self, slots: np.ndarray, weights: Weights) -> np.ndarray:
         """Unit vectors of any number of items: `[items, dim]` float32."""
         vectors = [np.zeros((0, self._config.dim), np.float32)]
         for part, size in _parts(len(slots)):
             some = slots[part]
-            vectors.append(np.asarray(self._vectors(self._state.table.vectors, pad_rows(some, size)))[: len(some)])
+            read = self.turn.wait_for(self._vectors(weights.vectors, pad_rows(some, size)))
+            vectors.append(np.asarray(read)[: len(some)])
         return np.concatenate(vectors)
 
     def learn(self, batch: StepBatch, rate_scale: float = 1.0) -> jax.Array:
@@ -131,43 +182,52 @@ class Device(Saved):
 
     def learn_gate(self, windows: WindowBatch, batch: GateBatch) -> jax.Array:
         """One step of the gate on `FEW` examples; returns before it is computed."""
-        context, _, scaled, _ = self._read_windows(windows, FEW)
+        context, _, scaled, _ = self._read_windows(windows, FEW, self.live)
         vectors = self._state.table.vectors
         self._gate_state, loss = self._learn_gate(self._gate_state, vectors, context, scaled, batch)
         return jnp.asarray(loss)
 
     def rank(self, windows: WindowBatch, batch: RankBatch) -> np.ndarray:
         """Ranks of up to `FEW` targets, see `ranking.rank`."""
-        context, _, scaled, _ = self._read_windows(windows, FEW)
-        return np.asarray(self._rank(self._gate_state.params, self._state.table.vectors, context, scaled, batch))
+        return np.asarray(self.turn.wait_for(self._judge(self._rank, windows, batch, self.live)))
 
     def top(self, windows: WindowBatch, batch: RankBatch) -> np.ndarray:
         """The best items after up to `FEW` windows, see `ranking.top`; compiled when it is first called."""
-        context, _, scaled, _ = self._read_windows(windows, FEW)
-        return np.asarray(self._top(self._gate_state.params, self._state.table.vectors, context, scaled, batch))
+        return np.asarray(self._judge(self._top, windows, batch, self.live))
 
-    def recommend(self, windows: WindowBatch, query: Query) -> Answer:
+    def recommend(self, windows: WindowBatch, query: Query, weights: Weights) -> Answer:
         """See `recommend.ask`, for up to `FEW` windows; `query` is padded to 1 or `FEW` rows."""
-        context, _, scaled, _ = self._read_windows(windows, FEW)
-        answer = self._ask(self._gate_state.params, self._state.table.vectors, context, scaled, query)
+        answer = self.turn.wait_for(self._judge(self._ask, windows, query, weights))
         return Answer(*(np.asarray(array)[: len(windows)] for array in answer))
+
+    def _judge(
+        self, function: Callable[..., Any], windows: WindowBatch, batch: RankBatch | Query, weights: Weights
+    ) -> Any:
+        context, _, scaled, _ = self._read_windows(windows, FEW, weights)
+        return function(weights.gate, weights.vectors, context, scaled, batch)
 
     def start_items(self, targets: np.ndarray, windows: np.ndarray, lasts: np.ndarray, followers: np.ndarray) -> None:
         """See `step.start_items`; shorter arrays are padded."""
         self._mark(targets)
         self._mark(followers)
         self._mark(lasts)
-        size, nowhere = self._config.batch_size, self._builder.num_rows
-        arrays = pad_rows(targets, size, nowhere), pad_rows(windows, size), pad_rows(lasts, size, nowhere)
+        size = self._config.batch_size
+        arrays = self._padded(targets, size), pad_rows(windows, size), self._padded(lasts, size)
         self._put(self._start(self._state.table, *arrays, pad_rows(followers, size)))
 
     def replace(self, slots: np.ndarray, rng: np.random.Generator) -> None:
         """Fresh vectors and zero moments for recycled slots."""
         self._mark(slots)
         for start in range(0, len(slots), RECYCLED_ROWS):
-            rows = pad_rows(slots[start : start + RECYCLED_ROWS], RECYCLED_ROWS, self._builder.num_rows)
+            rows = self._padded(slots[start : start + RECYCLED_ROWS], RECYCLED_ROWS)
             vectors = fresh_vectors(RECYCLED_ROWS, self._config.dim, rng)
             self._put(self._replace(self._state.table, rows, vectors))
+        if self._served is not None:
+            self.serve()  # or the next items in these slots would be read by the vectors of the ones before
+
+    def _padded(self, rows: Array, size: int) -> Array:
+        """Rows of the table, padded by one off its end."""
+        return pad_rows(rows.astype(np.int32), size, self._builder.num_rows)
 
     def _put(self, table: EmbeddingTable) -> None:
         self._state = self._state._replace(table=table)
@@ -188,13 +248,20 @@ class Device(Saved):
         window = self._config.encoder_window
         for size in PADDED_SIZES:
             self.rows_of(np.zeros(size, np.int64))
-            self.item_vectors(np.zeros(size, np.int32))
+            self.item_vectors(np.zeros(size, np.int32), self.live)
             for room in rooms(size, window):
-                self._read_windows(WindowBatch.empty(size, window), size, room)
+                self._read_windows(WindowBatch.empty(size, window), size, self.live, room)
         for size in catalogue_sizes(self._num_item_rows):
             self.rank(WindowBatch.empty(FEW, window), self._empty_ranking(size))
             for batch in (1, FEW):
-                self.recommend(WindowBatch.empty(batch, window), self._empty_query(batch, size))
+                self.recommend(WindowBatch.empty(batch, window), self._empty_query(batch, size), self.live)
+        self._compile_serving()
+
+    def _compile_serving(self) -> None:
+        self._copy((self.live.network, self.live.gate))
+        copied = jnp.copy(self.live.vectors)
+        for size in PADDED_SIZES:
+            copied = self._carry_over(copied, self.live.vectors, np.zeros(size, np.int32))
 
     def _compile_learning(self) -> None:
         size, window = self._config.batch_size, self._config.encoder_window
@@ -257,16 +324,24 @@ class Device(Saved):
         table = EmbeddingTable(columns.pop("vectors"), columns)
         self._state = NetworkState(**small, table=table)
         self.step = int(self._state.step)
+        self._served = None
         self.tracker.clear()
 
     def _mark(self, rows: Array) -> None:
-        self.tracker.mark(rows[(rows >= 0) & (rows < self._builder.num_rows)])
+        rows = rows[(rows >= 0) & (rows < self._builder.num_rows)]
+        self.tracker.mark(rows)
+        if self._served is not None:
+            self._unserved.mark(rows)
 
     def _small(self) -> tuple[dict[str, Any], GateState]:
         return {name: part for name, part in self._state._asdict().items() if name != "table"}, self._gate_state
 
     def _leaves(self) -> list[tuple[Any, Any]]:
         return jax.tree_util.tree_leaves_with_path(self._small())
+
+
+def _copied(arrays: Any) -> Any:
+    return jax.tree.map(jnp.copy, arrays)
 
 
 def _parts(count: int) -> list[tuple[slice, int]]:

@@ -14,16 +14,16 @@ from models.device import FEW, GATE_KNOWN, GATE_SAMPLES, Device
 from models.drift import DriftWatch
 from models.evaluation import RANKERS, PrequentialMetrics
 from models.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
-from models.features import Examples, WindowBatch
+from models.features import Examples
 from models.gate import GateBatch
 from models.memory import CountingMemory, Recollection
 from models.queries import QueryVocabulary
 from models.ranker import Ranker
-from models.recommend import Recommendations, RecommendPolicy
-from models.recommender import Recommender
-from models.reports import LearnReport, PopularItems, Reading, Running
+from models.reader import Reader
+from models.reports import LearnReport, Running
 from models.sampling import all_items, join_known, sample_items
 from models.saving import Array, Saved, State, joined, part_of, state_of
+from models.turn import Turn
 from models.vocabulary import ItemVocabulary, Resolved
 
 BEHIND_EVERY = 8  # batches of which one is scored and teaches the gate while the learner is behind
@@ -32,35 +32,35 @@ _NOTHING_SCORED = np.zeros(0, np.int32), np.zeros((0, len(RANKERS)), np.int32)
 _LEARN, _REPLAY, _SCORE, _RECYCLE = range(1, 5)  # purposes of random numbers: one stream each
 
 
-class OnlineLearner:
-    """Scores, learns and encodes. All calls come from one thread; each is one bounded piece of work.
+class OnlineLearner(Reader):
+    """Scores and learns; is read by its weights of now. All calls come from one thread; each is bounded.
 
     The same calls in the same order give the same parameters, bit for bit on a CPU; random numbers come from the seed
     and counters only.
 
     Attributes:
-        config: the settings.
-        items: item ids and their slots.
         queries: search queries and their slots.
+        served: reads the weights that `serve` copied last, and so waits for no learning step; any thread that has the
+            turn may.
         prequential: how well it predicted before it learned.
         drift: whether the stream has changed, by the loss.
         ranker: ranks what it expects next, by the parameters of now.
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        self.config = config
-        self.items = ItemVocabulary(config)
+        items = ItemVocabulary(config)
         self.queries = QueryVocabulary(config)
         self.prequential = PrequentialMetrics()
         self.drift = DriftWatch(config)
-        num_rows, window = self.items.num_rows, config.encoder_window
-        self._memory = CountingMemory(config, self.items.first, num_rows)
+        num_rows, window = items.num_rows, config.encoder_window
+        memory = CountingMemory(config, items.first, num_rows)
         self._pending = ExampleQueue(window)
         self._ring = ReplayRing(config.replay_capacity, window, num_rows)
         self._builder = BatchBuilder(config, self.queries.tokens, num_rows)
-        self._device = Device(config, self._builder, num_rows)
-        self.ranker = Ranker(self.items, self._memory, self._device)
-        self._recommender = Recommender(self._device, self._memory, self.items)
+        device = Device(config, self._builder, num_rows)
+        super().__init__(config, device, lambda: device.live, memory, items)
+        self.served = Reader(config, device, lambda: device.served, memory, items)
+        self.ranker = Ranker(items, memory, device)
         self._augmentation = augmentation_policy(config)
         self._is_fresh = np.ones(num_rows, bool)
         self._is_touched = np.zeros(num_rows, bool)
@@ -74,9 +74,9 @@ class OnlineLearner:
         return self._device.compilations
 
     @property
-    def model_step(self) -> int:
-        """Gradient steps taken, replay included."""
-        return self._device.step
+    def turn(self) -> Turn:
+        """Taken by whoever changes this, and by whoever reads `served` meanwhile."""
+        return self._device.turn
 
     @property
     def num_pending(self) -> int:
@@ -109,38 +109,9 @@ class OnlineLearner:
             self._ring.forget_queries(is_gone)
         return resolved
 
-    def encode(self, windows: WindowBatch) -> np.ndarray:
-        """Interests of users by their windows after the newest event: `[windows, dim]` float32, see `read`."""
-        return self.read(windows).interests
-
-    def read(self, windows: WindowBatch) -> Reading:
-        """Interests of users by their windows after the newest event, and how uncertain they are.
-
-        A row does not depend on the others, except that the padded size of the call may change its last bit.
-        """
-        interests, uncertainties = self._device.encode(windows.newest(self.config.encoder_window))
-        return Reading(interests, uncertainties if self.config.head == "variational" else None)
-
-    def item_vectors(self, slots: np.ndarray) -> np.ndarray:
-        """What interests are compared with: `[items, dim]` float32 of unit length, for `slots` `[items]` int32."""
-        return self._device.item_vectors(slots.astype(np.int32))
-
-    def popular_items(self, num_items: int) -> PopularItems:
-        """The items with the most recent events, most popular first; at most `num_items`."""
-        share = self._memory.popularity(slice(self.items.first, self.items.end))
-        best = np.argsort(-share, kind="stable")[:num_items]
-        best = best[share[best] > 0]
-        return PopularItems((best + self.items.first).astype(np.int32), share[best])
-
-    def recommend(self, windows: WindowBatch, left_out: np.ndarray, policy: RecommendPolicy) -> Recommendations:
-        """The items that the whole model expects most after windows; changes nothing.
-
-        Args:
-            windows: users' windows after their newest event; an empty one gets what is popular.
-            left_out: `[windows, n]` int32 item slots that are not wanted, 0 for none.
-            policy: how many, and how diverse.
-        """
-        return self._recommender.recommend(windows.newest(self.config.encoder_window), left_out, policy)
+    def serve(self) -> None:
+        """Let `served` catch up with what was learned; the cost grows with the rows that moved."""
+        self._device.serve()
 
     def take_touched_items(self) -> np.ndarray:
         """Item slots whose vectors changed since the last call: `[items]` int32, ascending."""
@@ -173,7 +144,7 @@ class OnlineLearner:
         self._remember(examples, items, is_taught)
         self._num_batches += 1
         running = Running(loss, gate_loss, int(is_taught.sum()))
-        ended, self._running = self._running.ended(), running
+        ended, self._running = self.turn.wait_for(self._running).ended(), running
         self.drift.note(ended.loss, ended.num_taught)
         num_skipped = len(examples) - running.num_taught
         return LearnReport(ended.loss, ended.gate_loss, len(examples), num_skipped, scored, ranks)

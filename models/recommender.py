@@ -1,11 +1,11 @@
 """Recommendations for windows: asks memory, trend and device, and joins what they say. Plain numpy."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from models.batches import pad_rows
-from models.device import FEW, Device
+from models.device import FEW, Device, Weights
 from models.features import WindowBatch
 from models.memory import CountingMemory, Recollection
 from models.ranking import catalogue_sizes
@@ -14,19 +14,22 @@ from models.vocabulary import ItemVocabulary
 
 
 class Recommender:
-    """Ranks by the whole mixture. Reads only; called by the thread that owns the learner.
+    """Ranks by the whole mixture. Reads only.
 
     Args:
         device: knows the vectors and the gate.
+        weights: which of them.
         memory: knows what follows what.
         items: knows how many there are.
     """
 
-    def __init__(self, device: Device, memory: CountingMemory, items: ItemVocabulary) -> None:
-        self._device, self._memory, self._items = device, memory, items
+    def __init__(
+        self, device: Device, weights: Callable[[], Weights], memory: CountingMemory, items: ItemVocabulary
+    ) -> None:
+        self._device, self._weights, self._memory, self._items = device, weights, memory, items
 
     def recommend(self, windows: WindowBatch, left_out: np.ndarray, policy: RecommendPolicy) -> Recommendations:
-        """See `OnlineLearner.recommend`."""
+        """See `Reader.recommend`."""
         chosen = [
             best for part in _parts(len(windows)) for best in self._few(windows.take(part), left_out[part], policy)
         ]
@@ -44,7 +47,7 @@ class Recommender:
         pools = [best(some, depth) for some in self._pools(windows, left_out)]
         if policy.diversity == 0:
             return pools
-        vectors = self._device.item_vectors(np.concatenate([some.slots for some in pools]))
+        vectors = self._device.item_vectors(np.concatenate([some.slots for some in pools]), self._weights())
         ends = np.cumsum([len(some.slots) for some in pools])
         return [diversify(some, part, policy) for some, part in zip(pools, np.split(vectors, ends[:-1]), strict=True)]
 
@@ -53,9 +56,8 @@ class Recommender:
         recollection = memory.recall(memory.recent_items(windows.slots))
         popular = self._most_popular()
         ids = np.concatenate([recollection.ids, np.broadcast_to(popular, (count, len(popular)))], 1)
-        nearest, of_nearest, of_ids, weights = map(
-            np.asarray, self._device.recommend(windows, self._query(ids, recollection))
-        )
+        query = self._query(ids, recollection)
+        nearest, of_nearest, of_ids, weights = map(np.asarray, self._device.recommend(windows, query, self._weights()))
         by_memory = weights[:, self._component_of(recollection)] * recollection.shares
         trend = weights[:, -1:]
         for row in range(count):

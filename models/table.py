@@ -52,3 +52,9 @@ def replace_rows(table: EmbeddingTable, rows: Array, vectors: Array) -> Embeddin
     """Fresh vectors and zero moments for recycled rows; rows off the table are dropped."""
     fresh = jnp.asarray(vectors)
     return scatter(table, rows, EmbeddingTable(fresh, {name: jnp.zeros_like(fresh) for name in table.moments}))
+
+
+def carry_over(into: jax.Array, vectors: jax.Array, rows: Array) -> jax.Array:
+    """A copy of the vectors `[rows, dim]` brought up to date in some rows; rows off the table are dropped."""
+    moved = gather(EmbeddingTable(vectors, {}), rows)
+    return scatter(EmbeddingTable(into, {}), rows, moved).vectors

@@ -77,7 +77,6 @@ class InterestApp(faust.App):
         self._meters = Meters()
         self._view = WorkerView(
             settings,
-            self._model_thread,
             status=self.status,
             condition=self._condition,
             lags=lambda: self._meter.lags if self._meter is not None else {},
@@ -181,6 +180,7 @@ class InterestApp(faust.App):
             await self._publisher.stop()
         if self._web is not None:
             await self._web.stop()
+        self._view.close()
         self._model_thread.close()
         if self._lease is not None:
             self._lease.release()

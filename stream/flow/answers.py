@@ -1,4 +1,4 @@
-"""What may be asked of the live state: reads, on the model thread, of a few milliseconds each."""
+"""What may be asked of the live state: reads of a few milliseconds each."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ def current_interest(engine: Engine, user_id: str) -> Current | None:
         return None
     interests, time_ms, num_events = looked
     vectors = interests.short_term[0], interests.long_term[0]
-    return Current(*vectors, float(interests.drift[0]), time_ms, num_events, engine.learner.model_step)
+    return Current(*vectors, float(interests.drift[0]), time_ms, num_events, engine.learner.served.model_step)
 
 
 def recommended_items(engine: Engine, user_id: str, k: int) -> list[ScoredItem] | None:
@@ -54,5 +54,5 @@ def similar_items(engine: Engine, item_id: str, k: int) -> list[ScoredItem] | No
     slot = engine.learner.items.get(item_id)
     if not slot:
         return None
-    vector = engine.learner.item_vectors(np.array([slot]))[0]
+    vector = engine.learner.served.item_vectors(np.array([slot]))[0]
     return [(other, score) for other, score in engine.nearest_items(vector, k + 1) if other != item_id][:k]

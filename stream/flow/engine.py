@@ -1,9 +1,9 @@
 """Everything the model thread owns, joined: learner, users and item vectors, and how they are saved together."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from faust.types import TP
 
@@ -32,6 +32,8 @@ ROWS_AHEAD = 8_192  # of each part: users of 1.5 KB make 12 MB, which are copied
 
 StateChanges = dict[str, Change]
 
+R = TypeVar("R")
+
 FINGERPRINT = (
     "encoder",
     "head",
@@ -48,7 +50,7 @@ FINGERPRINT = (
 
 
 class Engine:
-    """The live state of a worker. All calls come from one thread.
+    """The live state of a worker. All calls come from one thread, but for `answer`.
 
     Args:
         settings: of the worker.
@@ -102,6 +104,7 @@ class Engine:
             min_distance=self._settings.item_vector_min_distance,
             num_partitions=self._settings.partitions,
         )
+        self.serve()
 
     def skip_to(self, next_offset_of: Mapping[TP, int]) -> None:
         """Count records as read that cannot be read any more."""
@@ -112,8 +115,25 @@ class Engine:
         self._take_ahead()
         return self.updater.process(chunks)
 
+    def work(self, piece: Callable[[], R]) -> R:
+        """Let `piece` change this state, which nobody reads but where it waits for the device."""
+        with self.learner.turn.working():
+            return piece()
+
+    def answer(self, question: Callable[["Engine"], R]) -> R:
+        """What `question` reads of this state; from any thread.
+
+        Windows, counts and items are those of now; weights are as `serve` copied them last.
+        """
+        with self.learner.turn.reading():
+            return question(self)
+
+    def serve(self) -> None:
+        """Let answers know what was learned since the last time."""
+        self.learner.serve()
+
     def recommend(self, user_id: str, count: int) -> TopItems | None:
-        """What a user is likely to want next; None for one that is not known. From elsewhere: `ModelThread.run`."""
+        """What a user is likely to want next; None for one that is not known."""
         return self.updater.recommend(user_id, replace(top_items_policy(self._settings), count=count))
 
     def learn_batch(self, *, is_behind: bool = False) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from faust.types import TP
 
@@ -25,7 +25,10 @@ from stream.metrics import Meters
 from stream.settings import Settings
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
+SERVE_EVERY_S = 1.0  # age of the weights in answers at the most; costs a copy of the rows that moved
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
+
+R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +126,7 @@ class Flow:
         self._store = store
         self._confirm_ownership = confirm_ownership
         self._meters = meters
-        self._on_model_thread = model_thread.run
+        self._model_thread = model_thread
         self._refusals = RefusalLimit(policy.dead_letter_limit_ratio)
         self._refusal_log = RefusalLog(policy.log_ids)
         self._committer: OffsetCommitter | None = None
@@ -132,6 +135,7 @@ class Flow:
         self._replays_due = 0
         self._oldest_pending_at: float | None = None
         self._item_vectors_due_at = 0.0
+        self._serve_due_at = 0.0
         self._checkpoint_due_at = 0.0
         self._num_drift_alarms = engine.learner.drift.num_alarms
         self.latency = RecentLatency()
@@ -175,7 +179,7 @@ class Flow:
         self._refusal_log.note(chunks, self._now())
         self._refusals.check(chunks, self._now())
         with self._meters.micro_batch.time():
-            outcome = await self._on_model_thread(self._engine.process, chunks)
+            outcome = await self._on_model_thread(partial(self._engine.process, chunks))
         self.num_updates += outcome.num_updates
         await self._publisher.send(self._policy.updates_topic, outcome.updates)
         self.latency.note(time.time(), chunks)
@@ -228,13 +232,16 @@ class Flow:
 
     def _wait_s(self) -> float:
         """How long there is nothing to do if no event comes."""
-        dues = [self._item_vectors_due_at, self._checkpoint_due_at]
+        dues = [self._serve_due_at, self._item_vectors_due_at, self._checkpoint_due_at]
         if self._oldest_pending_at is not None:
             dues.append(self._oldest_pending_at + self._policy.learn_after_s)
         return min(IDLE_WAIT_S, max(0.0, min(dues) - self._now()))
 
     async def _by_the_clock(self) -> None:
         now = self._now()
+        if now >= self._serve_due_at:
+            self._serve_due_at = now + SERVE_EVERY_S
+            await self._on_model_thread(self._engine.serve)
         if now >= self._item_vectors_due_at:
             self._item_vectors_due_at = now + self._policy.item_vector_interval_s
             await self._publish_item_vectors()
@@ -263,7 +270,7 @@ class Flow:
             logger.error("checkpoint not written, nothing committed, the last good one stays: %s", error)
             self._meters.checkpoint_failures.inc()
             self.is_saving_refused = True
-            await self._on_model_thread(self._engine.not_saved, changes)
+            await self._on_model_thread(partial(self._engine.not_saved, changes))
             return
         self.saved_at_s, self.is_saving_refused = self._now(), False
         self._meters.checkpoint_bytes.set(self._store.num_bytes(number))
@@ -274,6 +281,9 @@ class Flow:
             await self._committer.commit_exactly(next_offsets(manifest))
         self._store.merge_when_due()
         await asyncio.to_thread(give_back)
+
+    async def _on_model_thread(self, piece: Callable[[], R]) -> R:
+        return await self._model_thread.run(self._engine.work, piece)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""What is known of single users and items, for people to look at. Changes nothing; runs on the model thread only."""
+"""What is known of single users and items, for people to look at. Changes nothing."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from models.learner import OnlineLearner
+from models.reader import Reader
 from models.saving import Array
 from models.vocabulary import SlotTable
 from stream.users.interests import InterestState
@@ -58,14 +58,14 @@ class Onlooker:
         users: slots of users.
         windows: a row a user.
         interests: a row a user.
-        learner: encodes, and has the items.
+        reader: encodes, and has the items.
     """
 
-    def __init__(self, users: SlotTable, windows: Windows, interests: InterestState, learner: OnlineLearner) -> None:
+    def __init__(self, users: SlotTable, windows: Windows, interests: InterestState, reader: Reader) -> None:
         self._users = users
         self._windows = windows
         self._interests = interests
-        self._learner = learner
+        self._reader = reader
         self._recent: deque[int] = deque(maxlen=REMEMBERED_USERS)
 
     def note(self, users: Array) -> None:
@@ -81,7 +81,7 @@ class Onlooker:
         """Users as they are now; those that are not known are left out."""
         known = {user_id: slot for user_id in user_ids if (slot := self._users.get(user_id))}
         rows = np.array(list(known.values()), np.int64)
-        interest = self._learner.encode(self._windows.newest(rows, self._learner.config.encoder_window))
+        interest = self._reader.encode(self._windows.newest(rows, self._reader.config.encoder_window))
         looked = self._interests.look(rows, interest)
         num_events, newest_ms = self._windows.num_events(rows), self._windows.newest_ms(rows)
         return Sighting(list(known), interest, looked.long_term, looked.drift, num_events, newest_ms)
@@ -93,8 +93,8 @@ class Onlooker:
         later = np.arange(len(times_ms))[::-1]
         recent = times_ms >= since_ms if slot else np.zeros(len(times_ms), bool)
         users = np.full(int(recent.sum()), slot, np.int64)
-        windows = self._windows.until(users, later[recent], self._learner.config.encoder_window)
-        return Path(times_ms[recent], self._learner.encode(windows))
+        windows = self._windows.until(users, later[recent], self._reader.config.encoder_window)
+        return Path(times_ms[recent], self._reader.encode(windows))
 
     def find_users(self, text: str, num_users: int) -> list[str]:
         """Ids that contain `text`: an exact one first, then those active of late, then any."""
@@ -104,8 +104,8 @@ class Onlooker:
 
     def find_items(self, text: str, num_items: int) -> list[str]:
         """Item ids that contain `text`, an exact one first."""
-        exact = [text] if self._learner.items.get(text) else []
-        return _containing(text, [exact, self._learner.items.keys()], num_items)
+        exact = [text] if self._reader.items.get(text) else []
+        return _containing(text, [exact, self._reader.items.keys()], num_items)
 
 
 def _containing(text: str, sources: Sequence[Iterable[str]], limit: int) -> list[str]:

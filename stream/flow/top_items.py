@@ -1,4 +1,4 @@
-"""Recommendations by item id: what the learner ranks first, without what the user has just had. Model thread only."""
+"""Recommendations by item id: what the learner ranks first, without what the user has just had."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from models.features import PURCHASE, WindowBatch
-from models.learner import OnlineLearner
+from models.reader import Reader
 from models.recommend import RecommendPolicy
 from models.saving import Array
 
@@ -32,12 +32,12 @@ class TopItemsPolicy:
 NO_TOP_ITEMS = TopItemsPolicy(count=0)
 
 
-def top_items(learner: OnlineLearner, windows: WindowBatch, policy: TopItemsPolicy) -> list[TopItems]:
+def top_items(reader: Reader, windows: WindowBatch, policy: TopItemsPolicy) -> list[TopItems]:
     """A list for each of `[n]` whole windows, best first: item ids, and how probable each is as the next one."""
     wanted = RecommendPolicy(policy.count, policy.diversity)
-    slots, scores = learner.recommend(windows, unwanted(windows, policy.leave_out), wanted)
+    slots, scores = reader.recommend(windows, unwanted(windows, policy.leave_out), wanted)
     return [
-        [(learner.items.key_of(slot), round(score, SCORE_DECIMALS)) for slot, score in zip(*pair, strict=True) if slot]
+        [(reader.items.key_of(slot), round(score, SCORE_DECIMALS)) for slot, score in zip(*pair, strict=True) if slot]
         for pair in zip(slots.tolist(), scores.tolist(), strict=True)
     ]
 

@@ -14,6 +14,7 @@ from faust.types import TP
 
 from models.features import KINDS, Examples, WindowBatch
 from models.learner import OnlineLearner
+from models.reader import Reader
 from models.saving import Array, Saved, State, part_of, state_of
 from models.vocabulary import SlotTable
 from stream.flow.columns import EventColumns
@@ -114,7 +115,7 @@ class Updater:
         self._admission = AdmissionState(rows)
         self._interests = InterestState(learner.config.dim, rows)
         self._erasures = Erasures(policy.max_erasures)
-        self.onlooker = Onlooker(self._users, self._windows, self._interests, learner)
+        self.onlooker = Onlooker(self._users, self._windows, self._interests, learner.served)
         self.num_erasures = 0
         self.ledger: dict[str, TopicLedger] = {}
         self.next_offsets: dict[TP, int] = {}
@@ -154,13 +155,13 @@ class Updater:
         num_events = int(self._windows.num_events(users)[0]) if users[0] else 0
         if not num_events:
             return None
-        vectors = self.learner.encode(self._windows.newest(users, self._policy.encoder_window))
+        vectors = self.learner.served.encode(self._windows.newest(users, self._policy.encoder_window))
         return self._interests.look(users, vectors), int(self._windows.newest_ms(users)[0]), num_events
 
     def recommend(self, user_id: str, policy: TopItemsPolicy) -> TopItems | None:
         """What the user is likely to want next, best first; None for one that is not known."""
         user = self._users.get(user_id)
-        return self._top_items(np.array([user]), policy)[0] if user else None
+        return self._top_items(self.learner.served, np.array([user]), policy)[0] if user else None
 
     def parts(self) -> dict[str, Saved]:
         """What it is saved as; the ledger and the next offsets are in the manifest."""
@@ -182,8 +183,8 @@ class Updater:
     def _user_rows(self) -> dict[str, UserRows]:
         return {"windows": self._windows.rows, "admission": self._admission.rows, "interests": self._interests.rows}
 
-    def _top_items(self, users: Array, policy: TopItemsPolicy) -> list[TopItems]:
-        return top_items(self.learner, self._windows.newest(users, self._policy.window_size), policy)
+    def _top_items(self, reader: Reader, users: Array, policy: TopItemsPolicy) -> list[TopItems]:
+        return top_items(reader, self._windows.newest(users, self._policy.window_size), policy)
 
     def _subject(self, slot: int) -> str | None:
         """The item id or normalised query in a slot; None for what has no slot of its own (any more)."""
@@ -286,7 +287,7 @@ class Updater:
         interests = self._interests.advance(changed, reading.interests, times_ms, self._policy.emission)
         interests = replace(interests, uncertainty=reading.uncertainties)
         self.onlooker.note(changed)
-        emit = np.flatnonzero(interests.should_emit)
+        emit, wanted = np.flatnonzero(interests.should_emit), self._policy.top_items
         records = self._encoder.updates(
             user_ids=events.user_ids[last[emit]],
             version=self.version,
@@ -294,7 +295,7 @@ class Updater:
             model_step=self.learner.model_step,
             interests=interests.take(emit),
             num_events=self._windows.num_events(changed[emit]),
-            top_items=self._top_items(changed[emit], self._policy.top_items) if self._policy.top_items.count else None,
+            top_items=self._top_items(self.learner, changed[emit], wanted) if wanted.count else None,
         )
         for partition, record in zip(events.partitions[last[emit]].tolist(), records, strict=True):
             outcome.updates[partition].append(record)

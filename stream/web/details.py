@@ -1,4 +1,4 @@
-"""What is known of one user or one item. Each question runs on the model thread and takes milliseconds."""
+"""What is known of one user or one item. Each question takes milliseconds."""
 
 import msgspec
 import numpy as np
@@ -98,7 +98,7 @@ def item_detail(engine: Engine, item_id: str, projection: Projection | None) -> 
     slot = engine.learner.items.get(item_id)
     if not slot:
         return None
-    vectors = engine.learner.item_vectors(np.array([slot]))
+    vectors = engine.learner.served.item_vectors(np.array([slot]))
     similar = [pair for pair in engine.nearest_items(vectors[0], NUM_NEAREST + 1) if pair[0] != item_id]
     at = places(projection, vectors)[0] if projection is not None else None
     return ItemDetail(item_id, _short(similar[:NUM_NEAREST]), at)

@@ -77,18 +77,18 @@ class ItemsInSight:
 
 
 def items_in_sight(engine: Engine) -> ItemsInSight:
-    """The items that the map shows. Model thread."""
-    learner = engine.learner
-    popular = learner.popular_items(NUM_ITEMS)
+    """The items that the map shows."""
+    reader = engine.learner.served
+    popular = reader.popular_items(NUM_ITEMS)
     return ItemsInSight(
-        [learner.items.key_of(slot) for slot in popular.slots.tolist()],
-        learner.item_vectors(popular.slots),
+        [reader.items.key_of(slot) for slot in popular.slots.tolist()],
+        reader.item_vectors(popular.slots),
         popular.share,
     )
 
 
 def users_in_sight(engine: Engine, panel: Sequence[str]) -> Sighting:
-    """The users of `panel` as far as they are active, others in their place, and candidates. Model thread."""
+    """The users of `panel` as far as they are active, others in their place, and candidates."""
     onlooker = engine.updater.onlooker
     return onlooker.sight(next_panel(panel, onlooker.recently_active(NUM_CANDIDATES * 4))[:NUM_CANDIDATES])
 

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from faust.types import TP
 
 from stream.flow.engine import Engine
-from stream.flow.model_thread import ModelThread
 from stream.metrics import Meters
 from stream.settings import Settings
 from stream.status import WorkerStatus
@@ -16,7 +16,7 @@ from stream.status import WorkerStatus
 R = TypeVar("R")
 
 
-MAX_WAITING = 64  # questions; each takes milliseconds, and one may have to wait for a learning step
+MAX_WAITING = 64  # questions; each takes milliseconds
 
 
 class NotReadyError(Exception):
@@ -53,7 +53,6 @@ class WorkerView:
 
     Args:
         settings: of the worker.
-        model_thread: where questions are answered.
         status: where the worker stands now.
         condition: what health is judged by.
         lags: records that wait in Kafka, by partition; empty while the broker does not say.
@@ -66,7 +65,6 @@ class WorkerView:
     def __init__(
         self,
         settings: Settings,
-        model_thread: ModelThread,
         *,
         status: Callable[[], WorkerStatus],
         condition: Callable[[], Condition],
@@ -79,8 +77,7 @@ class WorkerView:
         self.lags = lags
         self.meters = meters
         self.engine: Engine | None = None
-        self._model_thread = model_thread
-        self._turn = asyncio.Lock()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="answers")
         self._num_waiting = 0
 
     def open(self, engine: Engine) -> None:
@@ -88,9 +85,10 @@ class WorkerView:
         self.engine = engine
 
     async def ask(self, question: Callable[[Engine], R]) -> R:
-        """What `question` returns, called on the model thread between two pieces of the worker's own work.
+        """What `question` returns, called on a thread of its own, one question at a time.
 
-        One question waits there at a time, so that however many are asked, events wait for one at the most.
+        It reads the state of now, between two micro-batches or while the model thread waits for the device, by weights
+        that are a second old at the most; events wait for one question at the most.
 
         Args:
             question: changes nothing and takes milliseconds.
@@ -104,7 +102,11 @@ class WorkerView:
             raise NotReadyError(f"{self._num_waiting} questions wait for an answer; ask again later")
         self._num_waiting += 1
         try:
-            async with self._turn:
-                return await self._model_thread.run(question, self.engine)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, self.engine.answer, question)
         finally:
             self._num_waiting -= 1
+
+    def close(self) -> None:
+        """Answer no more."""
+        self._executor.shutdown(wait=True)

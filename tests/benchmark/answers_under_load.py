@@ -8,10 +8,11 @@ what is above that is waiting for the model thread and its answer.
 
 import argparse
 import http.client
+import multiprocessing
 import tempfile
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,29 +35,33 @@ ASKS_A_S = 20  # of each path
 PEER, PEER_NAME = "/livez", "/livez at the same time"
 PATHS = {PEER: PEER, "interest": "/users/user-{}/interest", "recommendations": "/users/user-{}/recommendations"}
 TICK_S = 0.01
+WARM_UP_S = 10.0
 
 
-class Load(threading.Thread):
-    """Sends a shop's events at a steady rate until `close`."""
-
-    def __init__(self, producer: BulkProducer, shop: Shop, rate: float) -> None:
-        super().__init__(daemon=True)
-        self._producer, self._rate = producer, rate
-        self._records = shop.records(10_000_000, int(time.time() * 1000))
-        self._is_closing = threading.Event()
-
-    def run(self) -> None:
+def send_steadily(bootstrap: str, items: int, rate: float) -> None:
+    """A shop's events at a steady rate until the process is ended: one of its own, so that it holds nobody up."""
+    names, shop = TopicNames.of(Settings.load(broker=bootstrap)), Shop(USERS, items)
+    records = shop.records(10_000_000, int(time.time() * 1000))
+    with BulkProducer(bootstrap, names, linger_ms=5) as producer:
         began, num_sent = time.monotonic(), 0
-        while not self._is_closing.wait(TICK_S):
-            due = int((time.monotonic() - began) * self._rate) - num_sent
+        while True:
+            due = int((time.monotonic() - began) * rate) - num_sent
             for _ in range(due):
-                self._producer.send(*next(self._records))
+                producer.send(*next(records))
             num_sent += due
-            self._producer.poll()
+            producer.poll()
+            time.sleep(TICK_S)
 
-    def close(self) -> None:
-        self._is_closing.set()
-        self.join()
+
+@contextmanager
+def steady_load(bootstrap: str, items: int, rate: float) -> Iterator[None]:
+    process = multiprocessing.get_context("spawn").Process(target=send_steadily, args=(bootstrap, items, rate))
+    process.start()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.join()
 
 
 def send_every_item(producer: BulkProducer, items: int) -> None:
@@ -102,11 +107,9 @@ def measure(broker: Kafka, items: int, rate: float, seconds: float) -> None:
         with WorkerProcess(broker.bootstrap, "", Path(folder), own) as worker:
             say("the worker takes in every item once")
             wait_until(lambda: worker.status.records >= items and not worker.status.queued, 900, "items are known")
-            load = Load(producer, Shop(USERS, items), rate)
-            load.start()
-            ask(port, 5)  # warms up
-            times = ask(port, seconds)
-            load.close()
+            with steady_load(broker.bootstrap, items, rate):
+                ask(port, WARM_UP_S)
+                times = ask(port, seconds)
             say(f"{worker.status}")
             for line in metrics(port):
                 say(line)

@@ -7,7 +7,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from stream.flow.engine import Engine
-from stream.flow.model_thread import ModelThread
 from stream.metrics import Meters
 from stream.status import WorkerStatus
 from stream.web.feed import LiveFeed
@@ -35,16 +34,15 @@ def engine() -> Engine:
 @pytest.fixture
 def view() -> Iterator[WorkerView]:
     """A view of a worker that is not ready yet."""
-    thread = ModelThread()
-    yield WorkerView(
+    view = WorkerView(
         SETTINGS,
-        thread,
         status=lambda: WorkerStatus("running"),
         condition=Condition,
         lags=lambda: {},
         meters=Meters(),
     )
-    thread.close()
+    yield view
+    view.close()
 
 
 @pytest.fixture

@@ -1,0 +1,81 @@
+"""What the model says of windows and items by one state of its weights. Changes nothing."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from models.config import ModelConfig
+from models.device import Device, Weights
+from models.features import WindowBatch
+from models.memory import CountingMemory
+from models.recommend import Recommendations, RecommendPolicy
+from models.recommender import Recommender
+from models.reports import PopularItems, Reading
+from models.vocabulary import ItemVocabulary
+
+
+class Reader:
+    """Reads what a learner knows.
+
+    Args:
+        config: the settings.
+        device: has the weights.
+        weights: which of them are read.
+        memory: the counts of now.
+        items: the items of now.
+
+    Attributes:
+        config: the settings.
+        items: item ids and their slots.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        device: Device,
+        weights: Callable[[], Weights],
+        memory: CountingMemory,
+        items: ItemVocabulary,
+    ) -> None:
+        self.config, self.items = config, items
+        self._device, self._weights, self._memory = device, weights, memory
+        self._recommender = Recommender(device, weights, memory, items)
+
+    @property
+    def model_step(self) -> int:
+        """Gradient steps behind what it says, replay included."""
+        return self._weights().step
+
+    def encode(self, windows: WindowBatch) -> np.ndarray:
+        """Interests of users by their windows after the newest event: `[windows, dim]` float32, see `read`."""
+        return self.read(windows).interests
+
+    def read(self, windows: WindowBatch) -> Reading:
+        """Interests of users by their windows after the newest event, and how uncertain they are.
+
+        A row does not depend on the others, except that the padded size of the call may change its last bit.
+        """
+        newest = windows.newest(self.config.encoder_window)
+        interests, uncertainties = self._device.encode(newest, self._weights())
+        return Reading(interests, uncertainties if self.config.head == "variational" else None)
+
+    def item_vectors(self, slots: np.ndarray) -> np.ndarray:
+        """What interests are compared with: `[items, dim]` float32 of unit length, for `slots` `[items]` int32."""
+        return self._device.item_vectors(slots.astype(np.int32), self._weights())
+
+    def popular_items(self, num_items: int) -> PopularItems:
+        """The items with the most recent events, most popular first; at most `num_items`."""
+        share = self._memory.popularity(slice(self.items.first, self.items.end))
+        best = np.argsort(-share, kind="stable")[:num_items]
+        best = best[share[best] > 0]
+        return PopularItems((best + self.items.first).astype(np.int32), share[best])
+
+    def recommend(self, windows: WindowBatch, left_out: np.ndarray, policy: RecommendPolicy) -> Recommendations:
+        """The items that the whole model expects most after windows.
+
+        Args:
+            windows: users' windows after their newest event; an empty one gets what is popular.
+            left_out: `[windows, n]` int32 item slots that are not wanted, 0 for none.
+            policy: how many, and how diverse.
+        """
+        return self._recommender.recommend(windows.newest(self.config.encoder_window), left_out, policy)
