@@ -132,6 +132,11 @@ class Device(Saved):
         """The state as `serve` copied it last, which waits for no learning step; that of now before it ever did."""
         return self._served or self.live
 
+    def copied(self) -> Weights:
+        """The state of now, which stays as it is."""
+        network, gate, vectors = jax.tree.map(jnp.copy, self.live[:3])
+        return Weights(network, gate, vectors, self.step)
+
     def serve(self) -> None:
         """Let `served` catch up: a copy of all, later of the rows that moved since."""
         live, served = self.live, self._served
@@ -187,13 +192,13 @@ class Device(Saved):
         self._gate_state, loss = self._learn_gate(self._gate_state, vectors, context, scaled, batch)
         return jnp.asarray(loss)
 
-    def rank(self, windows: WindowBatch, batch: RankBatch) -> np.ndarray:
+    def rank(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> np.ndarray:
         """Ranks of up to `FEW` targets, see `ranking.rank`."""
-        return np.asarray(self.turn.wait_for(self._judge(self._rank, windows, batch, self.live)))
+        return np.asarray(self.turn.wait_for(self._judge(self._rank, windows, batch, weights)))
 
-    def top(self, windows: WindowBatch, batch: RankBatch) -> np.ndarray:
+    def top(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> np.ndarray:
         """The best items after up to `FEW` windows, see `ranking.top`; compiled when it is first called."""
-        return np.asarray(self._judge(self._top, windows, batch, self.live))
+        return np.asarray(self._judge(self._top, windows, batch, weights))
 
     def recommend(self, windows: WindowBatch, query: Query, weights: Weights) -> Answer:
         """See `recommend.ask`, for up to `FEW` windows; `query` is padded to 1 or `FEW` rows."""
@@ -252,7 +257,7 @@ class Device(Saved):
             for room in rooms(size, window):
                 self._read_windows(WindowBatch.empty(size, window), size, self.live, room)
         for size in catalogue_sizes(self._num_item_rows):
-            self.rank(WindowBatch.empty(FEW, window), self._empty_ranking(size))
+            self.rank(WindowBatch.empty(FEW, window), self._empty_ranking(size), self.live)
             for batch in (1, FEW):
                 self.recommend(WindowBatch.empty(batch, window), self._empty_query(batch, size), self.live)
         self._compile_serving()

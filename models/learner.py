@@ -18,7 +18,6 @@ from models.features import Examples
 from models.gate import GateBatch
 from models.memory import CountingMemory, Recollection
 from models.queries import QueryVocabulary
-from models.ranker import Ranker
 from models.reader import Reader
 from models.reports import LearnReport, Running
 from models.sampling import all_items, join_known, sample_items
@@ -44,7 +43,6 @@ class OnlineLearner(Reader):
             turn may.
         prequential: how well it predicted before it learned.
         drift: whether the stream has changed, by the loss.
-        ranker: ranks what it expects next, by the parameters of now.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -60,7 +58,6 @@ class OnlineLearner(Reader):
         device = Device(config, self._builder, num_rows)
         super().__init__(config, device, lambda: device.live, memory, items)
         self.served = Reader(config, device, lambda: device.served, memory, items)
-        self.ranker = Ranker(items, memory, device)
         self._augmentation = augmentation_policy(config)
         self._is_fresh = np.ones(num_rows, bool)
         self._is_touched = np.zeros(num_rows, bool)
@@ -112,6 +109,11 @@ class OnlineLearner(Reader):
     def serve(self) -> None:
         """Let `served` catch up with what was learned; the cost grows with the rows that moved."""
         self._device.serve()
+
+    def as_of_now(self) -> Reader:
+        """One that reads by the weights of now, whatever is learned after, and by counts and items as they are then."""
+        weights = self._device.copied()
+        return Reader(self.config, self._device, lambda: weights, self._memory, self.items)
 
     def take_touched_items(self) -> np.ndarray:
         """Item slots whose vectors changed since the last call: `[items]` int32, ascending."""

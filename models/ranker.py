@@ -1,9 +1,11 @@
 """Ranks the whole catalogue after some windows, in padded parts, without learning anything."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from models.batches import pad_rows
-from models.device import FEW, Device
+from models.device import FEW, Device, Weights
 from models.evaluation import RANKERS
 from models.features import Examples
 from models.memory import CountingMemory
@@ -12,10 +14,12 @@ from models.vocabulary import ItemVocabulary
 
 
 class Ranker:
-    """Reads the state of vocabulary, memory and device; changes none of them."""
+    """Reads the state of vocabulary, memory and device; changes none of them. Arguments as of `Reader`."""
 
-    def __init__(self, items: ItemVocabulary, memory: CountingMemory, device: Device) -> None:
-        self._items, self._memory, self._device = items, memory, device
+    def __init__(
+        self, device: Device, weights: Callable[[], Weights], memory: CountingMemory, items: ItemVocabulary
+    ) -> None:
+        self._device, self._weights, self._memory, self._items = device, weights, memory, items
 
     @property
     def is_seen(self) -> np.ndarray:
@@ -30,7 +34,7 @@ class Ranker:
         """Where the targets stand among all items seen: `[examples, rankers]` int32, 0 the top, ties against them."""
         ranks = [np.zeros((0, len(RANKERS)), np.int32)]
         for part in _parts(examples):
-            ranks.append(self._device.rank(part.windows, self._batch(part))[: len(part)])
+            ranks.append(self._device.rank(part.windows, self._batch(part), self._weights())[: len(part)])
         return np.concatenate(ranks)
 
     def top(self, examples: Examples) -> np.ndarray:
@@ -40,7 +44,7 @@ class Ranker:
         """
         lists = [np.zeros((0, len(RANKERS), min(TOP_ITEMS, self._items.num_rows)), np.int32)]
         for part in _parts(examples):
-            lists.append(self._device.top(part.windows, self._batch(part))[: len(part)])
+            lists.append(self._device.top(part.windows, self._batch(part), self._weights())[: len(part)])
         return np.concatenate(lists)
 
     def _batch(self, examples: Examples) -> RankBatch:

@@ -8,6 +8,7 @@ from models.config import ModelConfig
 from models.device import Device, Weights
 from models.features import WindowBatch
 from models.memory import CountingMemory
+from models.ranker import Ranker
 from models.recommend import Recommendations, RecommendPolicy
 from models.recommender import Recommender
 from models.reports import PopularItems, Reading
@@ -27,6 +28,7 @@ class Reader:
     Attributes:
         config: the settings.
         items: item ids and their slots.
+        ranker: ranks what is expected next.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Reader:
     ) -> None:
         self.config, self.items = config, items
         self._device, self._weights, self._memory = device, weights, memory
+        self.ranker = Ranker(device, weights, memory, items)
         self._recommender = Recommender(device, weights, memory, items)
 
     @property

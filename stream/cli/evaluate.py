@@ -147,7 +147,7 @@ def evaluate(
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(rounded(report))) + b"\n")
-            plot_over_stream(predictions, out / "stream.png")
+            plot_over_stream(predictions, evaluation.alarms_at, out / "stream.png")
         if not as_json:
             click.echo("\n".join(report_lines(report)))
             return
@@ -222,6 +222,7 @@ def _summary(evaluation: "Evaluation", predictions: np.ndarray, seconds: float) 
         "not_admitted": evaluation.num_not_admitted,
         "coverage_lists": evaluation.coverage.num_lists,
         "drift_alarms": evaluation.engine.learner.drift.num_alarms,
+        "drift_alarms_at": evaluation.alarms_at,
         "recompiles": evaluation.engine.recompiles,
     }
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,25 +43,40 @@ def over_stream(predictions: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarr
     }
 
 
-def plot_over_stream(predictions: np.ndarray, path: Path) -> None:
-    """Draw recall and MRR of all rankers over the stream."""
+def plot_over_stream(predictions: np.ndarray, alarms_at: list[int], path: Path) -> None:
+    """Draw recall and MRR of all rankers over the stream, and drift alarms as vertical lines."""
     if not len(predictions):
         return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
     positions, by_name = over_stream(predictions)
-    picture = Figure(figsize=(9, 3.6), dpi=90, layout="constrained")
-    FigureCanvasAgg(picture)
+    picture = blank()
     for axes, name in zip(picture.subplots(1, len(SHOWN)), SHOWN, strict=True):
         for ranker, values in zip(RANKERS, by_name[name].T, strict=True):
             axes.plot(positions, values, label=ranker, marker="o" if len(positions) < 4 else "", linewidth=1.4)
-        axes.set_title(name.replace("mrr", "MRR"), loc="left", fontsize=10)
-        axes.set_xlabel("clicks and purchases learned before")
-        axes.set_ylim(bottom=0)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        for at in alarms_at:
+            axes.axvline(
+                at, label="drift alarm" if at == alarms_at[0] else None, color="black", linestyle=":", linewidth=1
+            )
+        dress(axes, name.replace("mrr", "MRR"), "clicks and purchases learned before")
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.tick_params(labelsize=8)
     axes.legend(fontsize=8, frameon=False)
     picture.savefig(path)
+
+
+def blank() -> Any:
+    """A matplotlib figure of the size that all have."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    picture = Figure(figsize=(9, 3.6), dpi=90, layout="constrained")
+    FigureCanvasAgg(picture)
+    return picture
+
+
+def dress(axes: Any, title: str, below: str) -> None:
+    """What all axes look like."""
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_xlabel(below)
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)

@@ -1,6 +1,6 @@
 """Past events through the worker's engine: score, then learn. Without Kafka, clock or event loop."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -26,6 +26,7 @@ LISTED_RATIO = (
 SAMPLING = 6  # purpose of random numbers, beyond those of the learner
 
 Update = Literal["event", "period"]
+Watch = Callable[[Examples, np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Evaluation:
         settings: of the worker.
         model: what they say of the model, or changes to it.
         plan: how predictions are judged.
+        watch: is shown the examples that were ranked and their rows of `PREDICTION`, before they are learned.
 
     Attributes:
         engine: what a worker has.
@@ -87,14 +89,18 @@ class Evaluation:
         num_unseen: sampled predictions of items never seen before, which nobody could rank.
         num_not_admitted: sampled events of items without a slot of their own.
         num_cold: sampled events of users without a window, from which nothing could be predicted.
+        alarms_at: clicks and purchases given before each drift alarm.
     """
 
-    def __init__(self, settings: Settings, model: ModelConfig, plan: EvaluationPlan) -> None:
-        self._settings, self._plan = settings, plan
+    def __init__(
+        self, settings: Settings, model: ModelConfig, plan: EvaluationPlan, watch: Watch = lambda *_: None
+    ) -> None:
+        self._settings, self._plan, self._watch = settings, plan, watch
         self.engine = Engine(settings, model)
         self.census = Census()
         self.coverage = Coverage(len(self.engine.learner.ranker.is_seen))
         self.num_records = self.num_unseen = self.num_cold = self.num_not_admitted = 0
+        self.alarms_at: list[int] = []
         self._rng = np.random.default_rng([model.seed, SAMPLING])
         self._rows = np.zeros(0, PREDICTION)
 
@@ -154,6 +160,7 @@ class Evaluation:
         ranked = np.flatnonzero(is_predictable & is_seen)
         examples, rows = examples.take(ranked), rows[at[ranked]]
         rows["ranks"] = ranker.rank(examples)
+        self._watch(examples, rows)
         listed = np.flatnonzero(self._rng.random(len(examples)) < LISTED_RATIO)
         self.coverage.add(ranker.top(examples.take(listed)))
         return rows
@@ -164,6 +171,8 @@ class Evaluation:
         self.engine.learn_batch()
         for _ in range(self.engine.learner.config.replay_ratio):
             self.engine.replay_batch()
+        if self.engine.learner.drift.num_alarms > len(self.alarms_at):
+            self.alarms_at.append(self.census.num_events)
 
 
 def _batches(events: Iterable[Event], size: int) -> Iterator[list[Event]]:

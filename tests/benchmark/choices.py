@@ -4,7 +4,7 @@
 
 Each row is one `interest-stream evaluate` over the first test period of a folder of period files. The defaults run with
 N seeds and show their mean ± half the range; the other rows are one seed. Cost is processor time an event,
-start and compilation included, as a ratio to that of the defaults.
+start and compilation included, as a ratio to that of the defaults. A choice that is refused has the reason in its row.
 """
 
 import os
@@ -21,7 +21,12 @@ from typing import Any
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "encoder": ("encoder=gru", "encoder=lstm", "encoder=convolution", "encoder=average", "head=variational"),
-    "loss": ("loss=full_softmax", "loss=binary_cross_entropy", "loss=squared_error"),
+    "loss": (
+        "loss=full_softmax",
+        "loss=full_softmax max-items=20000",
+        "loss=binary_cross_entropy",
+        "loss=squared_error",
+    ),
     "optimiser": ("optimiser=adamw", "optimiser=adagrad", "optimiser=sgd"),
     "schedule": ("schedule=warmup", "schedule=cosine", "schedule=inverse_sqrt"),
     "penalty": ("l1=1e-6", "l2=1e-6", "dropout=0", "dropout=0.4"),
@@ -37,14 +42,26 @@ def processor_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def measured(folder: str, sample: float, seed: int, choice: str | None = None) -> list[float]:
-    """The FIGURES in percent, then processor seconds an event, of one run."""
+class RefusedError(Exception):
+    """A run that ended with an error, which the message is."""
+
+
+def measured(folder: str, sample: float, seed: int, choice: str = "") -> list[float]:
+    """The FIGURES in percent, then processor seconds an event, of one run.
+
+    Raises:
+        RefusedError: the command did not take the choice, or failed.
+    """
     options = ["--protocol", "periods", "--periods", "1", "--sample", str(sample), "--seed", str(seed), "--json"]
-    chosen = ["--set", choice] if choice else []
     before = processor_seconds()
     run = subprocess.run(
-        [COMMAND, "evaluate", folder, *options, *chosen], check=True, stdout=subprocess.PIPE, text=True
+        [COMMAND, "evaluate", folder, *options, *(f"--{setting}" for setting in choice.split())],
+        check=False,
+        capture_output=True,
+        text=True,
     )
+    if run.returncode:
+        raise RefusedError(run.stderr.strip().splitlines()[-1] if run.stderr.strip() else f"exit code {run.returncode}")
     report: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     cost = (processor_seconds() - before) / report["events"]
     return [100 * report[ranker][figure] for ranker, figure in FIGURES] + [cost]
@@ -72,7 +89,11 @@ def main() -> None:
     spreads = [max(column) - min(column) for column in columns[:-1]]
     row("defaults", [f"{mean:.1f} ± {spread / 2:.1f}" for mean, spread in zip(means, spreads, strict=False)] + ["1.00"])
     for choice in (choice for group in arguments.groups.split(",") for choice in GROUPS[group]):
-        *figures, cost = measured(arguments.folder, arguments.sample, 0, choice)
+        try:
+            *figures, cost = measured(arguments.folder, arguments.sample, 0, choice)
+        except RefusedError as refused:
+            row(f"`{choice}`", [f"refused: {refused}", *[""] * len(FIGURES)])
+            continue
         row(f"`{choice}`", [f"{figure:.1f}" for figure in figures] + [f"{cost / means[-1]:.2f}"])
 
 

@@ -63,30 +63,16 @@ def course(model: ModelConfig, seed: int, events: int, changes: int) -> Course:
     evaluation = Evaluation(Settings.load(), dataclasses.replace(model, seed=seed), EvaluationPlan("event", 0.5))
     evaluation.start()
     changed: list[int] = []
-    alarms = _Alarms(evaluation)
 
     def stream() -> Iterator[Event]:
         for number in range(events * (1 + changes)):
             if number and number % events == 0:
                 shop.turn_over()
                 changed.append(evaluation.census.num_events)
-            alarms.look()
             yield shop.event_at(START_MS + EVERY_MS * number)
 
     judged = evaluation.judge(Stretch(0, stream(), is_judged=True))
-    return Course(judged["position"], judged["ranks"] < 20, changed, alarms.at, evaluation.census.num_events)
-
-
-class _Alarms:
-    """When there was one."""
-
-    def __init__(self, evaluation: Evaluation) -> None:
-        self._evaluation = evaluation
-        self.at: list[int] = []
-
-    def look(self) -> None:
-        if self._evaluation.engine.learner.drift.num_alarms > len(self.at):
-            self.at.append(self._evaluation.census.num_events)
+    return Course(judged["position"], judged["ranks"] < 20, changed, evaluation.alarms_at, evaluation.census.num_events)
 
 
 def recall(course: Course, start: int, end: int, ranker: str) -> float:

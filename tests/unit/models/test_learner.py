@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from models.evaluation import RANKERS
 from models.features import CLICK, Examples, WindowBatch
 from tests.unit.models.builders import (
     a_learner,
@@ -112,6 +113,23 @@ def test_state_is_not_changed_by_later_learning():
     kept = copy.deepcopy(state)
     learn_all(learner)
     assert [name for name in state if not same(state[name], kept[name])] == []
+
+
+def test_a_copy_reads_as_it_did_whatever_is_learned_afterwards():
+    learner = a_learner()
+    learner.add(some_examples(learner, 40))
+    learner.learn_batch()
+    examples, slots = some_examples(learner, 9, seed=1), np.arange(learner.items.num_rows)
+    kept = learner.as_of_now()
+    interests, vectors = learner.encode(examples.windows), learner.item_vectors(slots)
+    learn_all(learner)
+    assert same(kept.encode(examples.windows), interests)
+    assert same(kept.item_vectors(slots), vectors)
+    assert not np.allclose(learner.encode(examples.windows), interests)
+    by_vector = kept.ranker.rank(examples)[:, RANKERS.index("vector")]
+    cosines = (interests @ vectors.T)[:, kept.ranker.is_seen]
+    own = (interests * vectors[examples.targets]).sum(1, keepdims=True)
+    assert np.abs(by_vector - ((cosines >= own).sum(1) - 1)).max() <= 1  # a tie may go either way
 
 
 def test_compiled_once_whatever_sizes_arrive():
