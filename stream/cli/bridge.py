@@ -18,6 +18,7 @@ from stream.event_logs import parse_kinds
 from stream.foreign.bridge import Bridge, BridgeCounts, ToJson
 from stream.foreign.formats import load_format
 from stream.foreign.mapping import EventMapper
+from stream.logs import set_up
 from stream.settings import Settings
 
 SAYS_EVERY_S = 10.0
@@ -67,6 +68,7 @@ def bridge(
         _to_json(encoding, registry) as to_json,
         BulkProducer(settings.broker, TopicNames.of(settings), security=security) as producer,
     ):
+        set_up(settings)
         group = f"{settings.app_id}-bridge-{topic}"
         with Bridge(settings.broker, topic, group, mapper, producer, security=security, to_json=to_json) as running:
             running.run(lambda counts: progress.saw(counts) or ended.is_set())
@@ -97,9 +99,9 @@ class _Progress:
         self._said_at = time.monotonic()
 
     def saw(self, counts: BridgeCounts) -> bool:
-        """Whether nothing has come for long."""
+        """Whether nothing has come for long, though nobody is waited for."""
         now = time.monotonic()
-        if counts.records != self._records:
+        if counts.records != self._records or counts.away:
             self._records, self._moved_at = counts.records, now
         if now - self._said_at >= SAYS_EVERY_S:
             self._said_at = now
@@ -116,4 +118,5 @@ class _Progress:
         click.echo(
             f"{counts.records:,} records: {sent} sent, {counts.without_events:,} of other types"
             + (f", refused to the dead letters: {refused}" if refused else "")
+            + (f"; waiting for {counts.away}" if counts.away else "")
         )

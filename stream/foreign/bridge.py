@@ -16,14 +16,16 @@ from confluent_kafka import Consumer, KafkaException, Message
 from models.features import KINDS
 from stream.broker.bulk_producer import BulkProducer
 from stream.broker.security import OPEN, Security
-from stream.errors import ConfigError, EventError
+from stream.errors import AwayError, ConfigError, EventError
 from stream.foreign.mapping import EventMapper
+from stream.outage import Outage
 from stream.records.dead_letters import dead_letter
 from stream.records.events import KIND_OF_EVENT_CLASS, encode_event
 
 ToJson = Callable[[bytes], bytes]
 
 BATCH_RECORDS, WAIT_S = 2_000, 0.5
+LONGEST_PAUSE_MS = 86_400_000  # between two reads, while a registry is away; a dead process is noticed by its heartbeat
 CLOUDEVENT_HEADER = "ce_"  # binary mode: attributes are headers, and the value is the data
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,11 @@ class BridgeCounts:
     sent: Counter[str] = field(default_factory=Counter)
     without_events: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    away: str = ""
+    """Which other system is waited for; empty while none is."""
+
+
+IsOver = Callable[[BridgeCounts], bool]
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ class Bridge:
     ) -> None:
         self.counts = BridgeCounts()
         self._mapper, self._producer, self._to_json = mapper, producer, to_json
+        self._outage = Outage()
         self._consumer = Consumer(
             {
                 "bootstrap.servers": broker,
@@ -84,6 +92,7 @@ class Bridge:
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
                 "enable.partition.eof": False,
+                "max.poll.interval.ms": LONGEST_PAUSE_MS,
             }
         )
         self._consumer.subscribe([topic])
@@ -94,29 +103,33 @@ class Bridge:
     def __exit__(self, *_: object) -> None:
         self._consumer.close()
 
-    def run(self, is_over: Callable[[BridgeCounts], bool]) -> None:
+    def run(self, is_over: IsOver) -> None:
         """Go on until `is_over`, which is asked after each batch and twice a second.
+
+        While a schema cannot be had, because the registry is away, it waits there and commits nothing.
 
         Raises:
             ConfigError: the topic cannot be read, or ours not be written.
-            AwayError: a schema cannot be had; nothing of what was read since the last commit is committed.
         """
         while not is_over(self.counts):
             messages = self._consumer.consume(BATCH_RECORDS, WAIT_S)
-            for message in messages:
-                self._pass_on(message)
+            try:
+                for message in messages:
+                    self._pass_on(message, is_over)
+            except AwayError:
+                return  # it is over: the next start reads this batch again
             if messages:
                 self._producer.flush()
                 self._commit()
 
-    def _pass_on(self, message: Message) -> None:
+    def _pass_on(self, message: Message, is_over: IsOver) -> None:
         if (error := message.error()) is not None:
             raise ConfigError(f"{message.topic() or 'the topic'} cannot be read: {error.str()}")
         source = _source(message)
         self.counts.records += 1
         try:
             if source.value is not None:
-                source = replace(source, value=_enveloped(self._to_json(source.value), message))
+                source = replace(source, value=_enveloped(self._read(source.value, is_over), message))
             events = self._mapper.events(source.value)
         except EventError as refused:
             self.counts.refused[refused.reason] += 1
@@ -127,6 +140,25 @@ class Bridge:
             kind = KIND_OF_EVENT_CLASS[type(event)]
             self._producer.send(kind, *encode_event(event))
             self.counts.sent[KINDS[kind]] += 1
+
+    def _read(self, value: bytes, is_over: IsOver) -> bytes:
+        """The value as JSON, once whoever knows its schema answers.
+
+        Raises:
+            AwayError: it is over before.
+        """
+        while True:
+            try:
+                json = self._to_json(value)
+            except AwayError as error:
+                self.counts.away = error.who
+                self._outage.wait(error, lambda: is_over(self.counts))
+                if is_over(self.counts):
+                    raise
+            else:
+                self.counts.away = ""
+                self._outage.is_over()
+                return json
 
     def _commit(self) -> None:
         try:

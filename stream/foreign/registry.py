@@ -27,6 +27,7 @@ from stream.foreign.protos import message_type
 
 RegistryEncoding = Literal["avro", "protobuf"]
 NOT_FOUND = 404
+ANSWERS_WITHIN_S = 10  # whoever asks tries again, and says meanwhile that it waits
 # What the libraries let out for bytes that are not what their schema says.
 DAMAGE = (
     *(DecodeError, SerializeToJsonError, EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError),
@@ -49,7 +50,7 @@ class RegistryDecoder:
         self._where = f"the schema registry at {_without_user(url)}"
         self._encoding = encoding
         try:
-            self._registry = SchemaRegistryClient({"url": url})
+            self._registry = SchemaRegistryClient({"url": url, "timeout": ANSWERS_WITHIN_S, "max.retries": 0})
             with self._errors():
                 self._registry.get_subjects()
         except (ValueError, EventError, AwayError) as error:

@@ -13,13 +13,12 @@ from itertools import chain
 import msgspec
 
 from stream.errors import AwayError, ConfigError
+from stream.outage import Outage
 from stream.sinks.changes import Changes, changes_of, without
 from stream.sinks.destination import Destination, Progress
 from stream.sinks.output_log import OutputLog
 
 LOOK_EVERY_S = 5.0  # at the ends of the topics, live; also how often an idle sink writes its progress
-RETRY_EVERY_S = 1.0
-COMPLAIN_EVERY_S = 60.0
 # Kafka keeps a tombstone for delete.retention.ms, a day unless changed; who was away for longer may have missed one.
 TRUSTED_FOR_MS = 12 * 3_600_000
 
@@ -111,10 +110,10 @@ class Follower:
         self._ends: dict[str, int] = {}
         self._goal: _Goal | None = None
         self._next_look = 0.0
-        self._outage = _Outage()
+        self._outage = Outage()
 
     def run(self, is_over: Callable[[SinkStatus], bool]) -> None:
-        """Go on until `is_over`, which is asked at least once a second while the store answers.
+        """Go on until `is_over`, which is asked at least once a second.
 
         Raises:
             ConfigError: the store or a topic is not as it must be, or another process has taken over.
@@ -129,8 +128,7 @@ class Follower:
             except AwayError as error:
                 self._course = None
                 self.status.state = "waiting"
-                self._outage.saw(error)
-                time.sleep(RETRY_EVERY_S)
+                self._outage.wait(error, lambda: is_over(self.status))
             else:
                 self._outage.is_over()
 
@@ -245,25 +243,6 @@ class Follower:
 
     def _progress(self, course: _Course) -> str:
         return msgspec.json.encode(Progress(self._owner, course.at, course.complete_at_ms)).decode()
-
-
-class _Outage:
-    """Says once that somebody is away, again each minute, and when they are back."""
-
-    def __init__(self) -> None:
-        self._since = self._next_word = 0.0
-
-    def saw(self, error: AwayError) -> None:
-        now = time.monotonic()
-        self._since = self._since or now
-        if now >= self._next_word:
-            self._next_word = now + COMPLAIN_EVERY_S
-            logger.warning("%s; trying again every %g s, nothing is lost", error, RETRY_EVERY_S)
-
-    def is_over(self) -> None:
-        if self._since:
-            logger.warning("it answers again after %.0f s", time.monotonic() - self._since)
-        self._since = self._next_word = 0.0
 
 
 def _check_same_topics(at: Mapping[str, int], ranges: Mapping[str, range]) -> None:

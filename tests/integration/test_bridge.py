@@ -3,15 +3,14 @@
 import json
 from typing import Any
 
-from click.testing import CliRunner
 from kafka import KafkaProducer
 
 from stream.broker.dead_letter_box import read_dead_letters
 from stream.broker.topic_reader import TopicReader
 from stream.broker.topics import create_topics
-from stream.cli import commands
 from stream.records.events import Click, decode_event
 from stream.settings import Settings
+from tests.support.command import run_command
 from tests.support.kafka import Kafka
 
 CLICK = {"type": "click", "user": "ann", "item": "i1", "timestamp": "1767225601500", "id": "x1"}
@@ -29,8 +28,8 @@ def bridge(settings: Settings, topic: str) -> dict[str, Any]:
     """What the command counts."""
     where = ("--broker", settings.broker, "--topic-prefix", settings.topic_prefix, "--app-id", settings.app_id)
     options = ("--format", "metarank", "--until-idle", IDLE_S, "--json")
-    result = CliRunner().invoke(commands, ["bridge", topic, *options, *where])
-    assert result.exit_code == 0, result.output
+    result = run_command("bridge", topic, *options, *where)
+    assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
 
 

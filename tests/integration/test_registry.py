@@ -3,6 +3,7 @@
 import contextlib
 import json
 import struct
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,25 +11,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf.message_factory import GetMessageClass
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from stream.broker.dead_letter_box import read_dead_letters
 from stream.broker.topic_reader import TopicReader
 from stream.broker.topics import create_topics
-from stream.cli import commands
 from stream.errors import EventError
 from stream.foreign.protos import message_type
 from stream.foreign.registry import RegistryDecoder
 from stream.records.events import Click, decode_event
 from stream.settings import Settings
+from tests.support.command import COMMAND, run_command
+from tests.support.freezing import frozen
 from tests.support.kafka import Kafka
 from tests.support.registry import NoRegistryError, Registry
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("registry")  # one registry is enough
 
@@ -52,6 +54,7 @@ import "google/protobuf/timestamp.proto"; import "shop/who.proto";
 message Other { int64 number = 1; message Seen { string what = 1; Who who = 2; string item = 3; string id = 4;
     google.protobuf.Timestamp at = 5; } }"""
 SEEN_PATH = (0, 0)  # the first message type of the file, the first one in it
+WORKS_WITHIN_S = 120  # imports, and joining the group; what is asked of a frozen registry is given up after 10
 FRAME = b"\x00%s\x04\x00\x00"  # schema id, then the path: its length and its numbers as zigzag varints
 
 
@@ -82,8 +85,8 @@ def seen(**more: Any) -> dict[str, Any]:
     return {"what": "seen", "who": {"id": "ann"}, "item": "i1", "id": "x1", "at": AT} | more
 
 
-def in_avro(client: SchemaRegistryClient, subject: str, record: dict[str, Any]) -> bytes:
-    value = AvroSerializer(client, AVRO)(record, SerializationContext(subject, MessageField.VALUE))
+def in_avro(client: SchemaRegistryClient, subject: str, record: dict[str, Any], schema: str = AVRO) -> bytes:
+    value = AvroSerializer(client, schema)(record, SerializationContext(subject, MessageField.VALUE))
     assert value is not None
     return value
 
@@ -112,11 +115,22 @@ def send(settings: Settings, topic: str, *values: bytes) -> None:
     producer.close()
 
 
-def bridge(settings: Settings, topic: str, folder: Path, *more: str) -> Result:
+def a_bridge(settings: Settings, topic: str, folder: Path, *more: str) -> list[str]:
+    """What to run."""
     (folder / "shop.toml").write_text(FORMAT)
     where = ("--broker", settings.broker, "--topic-prefix", settings.topic_prefix, "--app-id", settings.app_id)
-    options = ("--format", str(folder / "shop.toml"), "--until-idle", "5", "--json")
-    return CliRunner().invoke(commands, ["bridge", topic, *options, *where, *more])
+    return ["bridge", topic, "--format", str(folder / "shop.toml"), "--until-idle", "5", "--json", *where, *more]
+
+
+def committed(settings: Settings, topic: str) -> int:
+    """The next offset that the bridge has committed, in whichever partition the records are."""
+    consumer: Any = KafkaConsumer(
+        bootstrap_servers=settings.broker, group_id=f"{settings.app_id}-bridge-{topic}", enable_auto_commit=False
+    )
+    try:
+        return max((consumer.committed(TopicPartition(topic, p)) or 0 for p in range(settings.partitions)), default=0)
+    finally:
+        consumer.close()
 
 
 @pytest.mark.parametrize("encoding", ["avro", "protobuf"])
@@ -127,9 +141,10 @@ def test_events_arrive_and_broken_records_are_dead_letters(
     good = in_avro(client, topic, seen()) if encoding == "avro" else in_protobuf(client, topic)
     send(settings, topic, good, b"{}", good[:-3], b"\x00\x00\x00\xff\xff" + good[5:])
 
-    result = bridge(settings, topic, tmp_path, "--encoding", encoding, "--schema-registry", registry.url)
+    asked = a_bridge(settings, topic, tmp_path, "--encoding", encoding, "--schema-registry", registry.url)
+    result = run_command(*asked)
 
-    assert result.exit_code == 0, result.output
+    assert result.returncode == 0, result.stderr
     refused = {f"not_{encoding}": 2, "no_schema": 1}
     counts = json.loads(result.stdout.splitlines()[-1])
     assert (counts["sent"], counts["refused"]) == ({"click": 1}, refused)
@@ -172,7 +187,34 @@ def damaged(good: bytes, count: int) -> Iterator[bytes]:
 
 def test_a_registry_that_is_not_there_is_one_sentence(kafka: Kafka, tmp_path: Path):
     settings = Settings(broker=kafka.bootstrap)
-    result = bridge(settings, "t", tmp_path, "--encoding", "avro", "--schema-registry", "http://me:secret@127.0.0.1:1")
-    assert result.exit_code == 2
+    away = "http://me:secret@127.0.0.1:1"
+    result = run_command(*a_bridge(settings, "t", tmp_path, "--encoding", "avro", "--schema-registry", away))
+    assert result.returncode == 2
     assert result.stderr.startswith("Error: the schema registry at http://127.0.0.1:1")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_registry_that_goes_away_is_waited_for_and_nothing_is_committed_until_it_is_back(
+    settings: Settings, client: SchemaRegistryClient, registry: Registry, tmp_path: Path
+):
+    topic, log = settings.updates, tmp_path / "log"
+    known, new = (
+        in_avro(client, topic, seen()),
+        in_avro(client, f"{topic}-new", seen(id="x2"), AVRO.replace("Seen", "New")),
+    )
+    send(settings, topic, known)
+    command = [*COMMAND, *a_bridge(settings, topic, tmp_path, "--encoding", "avro", "--schema-registry", registry.url)]
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as running,
+    ):
+        wait_until(lambda: committed(settings, topic) == 1, WORKS_WITHIN_S)
+        with frozen(registry.pid):
+            send(settings, topic, new)
+            wait_until(lambda: "does not answer" in log.read_text(), WORKS_WITHIN_S)
+            assert committed(settings, topic) == 1
+        output, _ = running.communicate()
+    assert running.returncode == 0, log.read_text()
+    assert "it answers again" in log.read_text()
+    counts = json.loads(output.splitlines()[-1])
+    assert (counts["sent"], counts["refused"], committed(settings, topic)) == ({"click": 2}, {}, 2)

@@ -12,8 +12,8 @@ from stream.broker.topics import TopicNames
 from stream.cli import commands
 from stream.client import EventProducer, InterestSubscriber
 from stream.settings import Settings
+from tests.support.command import run_command
 from tests.support.secured_kafka import PASSWORD, PROTOCOL_OF, SecuredKafka
-from tests.support.sink import run_sink
 from tests.support.stores import RedisServer
 from tests.support.waiting import wait_until
 from tests.support.worker import WorkerProcess
@@ -60,7 +60,7 @@ def test_a_sink_gets_in(secured: dict[str, dict[str, str]], way: str):
     settings = secured[way] | {"INTEREST_TOPIC_PREFIX": f"{way}.sink."}
     assert call(settings, "topics", "create").exit_code == 0
     with contextlib.closing(RedisServer()) as store:
-        followed = run_sink("redis", "--once", "--url", store.url, environment=settings)
+        followed = run_command("sink", "redis", "--once", "--url", store.url, environment=settings)
     assert followed.returncode == 0, followed.stderr
 
 
@@ -89,7 +89,7 @@ def test_who_may_not_is_told_why(
 def test_a_sink_that_may_not_is_told_why(
     secured: dict[str, dict[str, str]], way: str, wrong: dict[str, str], says: str
 ):
-    refused = run_sink("redis", environment=secured[way] | wrong)
+    refused = run_command("sink", "redis", environment=secured[way] | wrong)
 
     assert refused.returncode == 2
     assert says in refused.stderr

@@ -28,8 +28,8 @@ from stream.sinks.follower import TRUSTED_FOR_MS, Follower, SinkStatus
 from stream.sinks.output_log import OutputLog
 from stream.sinks.pgvector import PgvectorDestination
 from stream.sinks.redis import RedisDestination
+from tests.support.command import run_command
 from tests.support.kafka import ROOT, Kafka
-from tests.support.sink import run_sink
 from tests.support.stores import NoStoreError, PostgresServer, RedisServer
 
 HALF = [0.5, -0.5, 0.5, 0.5]
@@ -332,7 +332,7 @@ def test_a_role_that_owns_nothing_but_its_schema_is_enough(settings: Settings, p
     where = ("--broker", settings.broker, "--topic-prefix", settings.topic_prefix)
     url = postgres.server.url.replace("postgres@", "clerk@")
 
-    result = run_sink("pgvector", "--once", *where, "--url", url, "--schema", "clerk")
+    result = run_command("sink", "pgvector", "--once", *where, "--url", url, "--schema", "clerk")
 
     assert result.returncode == 0, result.stderr
     assert postgres.ask("SELECT count(*) FROM clerk.items") == [(1,)]
@@ -342,7 +342,7 @@ def test_the_command_fills_a_store_once_and_says_what_it_did(settings: Settings,
     send(settings, an_update("ann", 1), ItemVector(1, "i1", 1, HALF))
     where = ("--broker", settings.broker, "--topic-prefix", settings.topic_prefix)
 
-    result = run_sink(store.name, "--once", "--json", *where, *store.flags)
+    result = run_command("sink", store.name, "--once", "--json", *where, *store.flags)
 
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout.splitlines()[-1])["users"] == 1
@@ -352,7 +352,7 @@ def test_the_command_fills_a_store_once_and_says_what_it_did(settings: Settings,
 def test_a_store_that_is_not_there_is_one_sentence_without_its_password(settings: Settings):
     where = ("--broker", settings.broker, "--topic-prefix", settings.topic_prefix)
     for name, url in (("redis", "redis://me:secret@127.0.0.1:1"), ("pgvector", "postgresql://me:secret@127.0.0.1:1/x")):
-        result = run_sink(name, "--url", url, *where)
+        result = run_command("sink", name, "--url", url, *where)
         assert result.returncode == 2
         assert result.stderr.count("\n") == 1
         assert "does not answer" in result.stderr

@@ -24,6 +24,7 @@ class NoRegistryError(Exception):
 class Registry:
     """Attributes:
     url: of the part that speaks as Confluent's registry does.
+    pid: of its process.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Registry:
             stderr=subprocess.DEVNULL,
             cwd=tempfile.gettempdir(),
         )
+        self.pid = self._process.pid
         wait_until(self._answers, READY_WITHIN_S, "the registry")
 
     def close(self) -> None:

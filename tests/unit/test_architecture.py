@@ -16,14 +16,16 @@ MAY_IMPORT = {  # a package may import itself, and these
     "stream.status": set(),
     "stream.endings": set(),
     "stream.memory": set(),
+    "stream.outage": {"stream.errors"},
     "stream.metrics": set(),
     "stream.settings": {"models", "stream.errors"},
     "stream.logs": {"stream.settings"},
     "stream.records": {"models", "stream.errors"},
     "stream.users": {"models", "stream.errors", "stream.records"},
     "stream.broker": {"stream.errors", "stream.records", "stream.settings"},
-    "stream.foreign": {"models", "stream.errors", "stream.event_logs", "stream.records", "stream.broker"},
-    "stream.sinks": {"stream.errors", "stream.records", "stream.broker"},
+    "stream.foreign": {"models", "stream.errors", "stream.event_logs", "stream.outage", "stream.records"}
+    | {"stream.broker"},
+    "stream.sinks": {"stream.errors", "stream.outage", "stream.records", "stream.broker"},
     "stream.flow": {"models", "checkpoints", "stream.errors", "stream.metrics", "stream.status", "stream.settings"}
     | {"stream.memory", "stream.records", "stream.users", "stream.broker"},
     "stream.web": {"models", "stream.errors", "stream.metrics", "stream.status", "stream.settings", "stream.flow"}
