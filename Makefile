@@ -11,7 +11,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed.$(EXTRAS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test chaos check lock clean
+.PHONY: help install demo test chaos bench peers check lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,19 @@ test: $(INSTALLED) ## Every test, the fast ones first, against a real Kafka (TES
 chaos: $(INSTALLED) ## The chaos tests in their long form (CHAOS_ROUNDS=10)
 	@CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(BIN)/python -m pytest tests/chaos
 
+bench: $(INSTALLED) ## Every figure of docs/performance.md that ten minutes give, a JSON line each, and its pictures
+	@$(MAKE) --no-print-directory peers || echo 'without peers their figures will be missing' >&2
+	@$(BIN)/python -m tests.benchmark.bench --plots docs/performance
+
+peers: .peers/learning/.installed .peers/quixstreams/.installed ## What the figures are compared with, in environments of their own
+	@:
+
+.peers/%/.installed: tests/benchmark/peers/%.txt
+	@PYTHON='$(PYTHON)' bash scripts/make-venv.sh .peers/$*
+	@echo 'installing the $* peers; torch takes some minutes' >&2
+	@.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch '$@'
+
 check: $(INSTALLED) ## Formatting, lint rules, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -43,5 +56,5 @@ lock: ## Write constraints.txt anew: the newest versions that pyproject.toml all
 	@PYTHON='$(PYTHON)' bash scripts/lock.sh constraints.txt
 
 clean: ## Remove what make and the tests made, downloaded jars included
-	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	@rm -rf .venv .peers .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,6 +23,7 @@ from stream.broker.topics import TopicNames, create_topics
 from stream.records.events import Click, encode_event
 from stream.settings import Settings
 from tests.benchmark.figures import Figure, say, show
+from tests.benchmark.load import Load
 from tests.benchmark.shop import Shop
 from tests.benchmark.throughput import DEFAULTS
 from tests.support.kafka import Kafka, start_kafka
@@ -34,7 +35,6 @@ USERS = 10_000
 ASKS_A_S = 20  # of each path
 PEER, PEER_NAME = "/livez", "/livez at the same time"
 PATHS = {PEER: PEER, "interest": "/users/user-{}/interest", "recommendations": "/users/user-{}/recommendations"}
-TICK_S = 0.01
 WARM_UP_S = 10.0
 
 
@@ -43,14 +43,7 @@ def send_steadily(bootstrap: str, items: int, rate: float) -> None:
     names, shop = TopicNames.of(Settings.load(broker=bootstrap)), Shop(USERS, items)
     records = shop.records(10_000_000, int(time.time() * 1000))
     with BulkProducer(bootstrap, names, linger_ms=5) as producer:
-        began, num_sent = time.monotonic(), 0
-        while True:
-            due = int((time.monotonic() - began) * rate) - num_sent
-            for _ in range(due):
-                producer.send(*next(records))
-            num_sent += due
-            producer.poll()
-            time.sleep(TICK_S)
+        Load(producer, records, rate).run()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from confluent_kafka import Producer
 from stream.broker.topics import create_topics
 from stream.records.events import encode_event
 from stream.settings import Settings
+from tests.benchmark.resident import resident_bytes
 from tests.support.builders import a_click, a_purchase, a_search
 from tests.support.kafka import start_kafka
 from tests.support.worker import WorkerProcess
@@ -66,12 +67,6 @@ class Load:
         self._producer.flush()
 
 
-def resident_mb(pid: int) -> float:
-    """Of a process, in MB."""
-    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
-
-
 def slope_per_hour(samples: list[Sample], column: str) -> float:
     """Least squares over all but the first third."""
     late = [sample for sample in samples if sample.at_s >= samples[-1].at_s / 3]
@@ -85,7 +80,9 @@ def watch(worker: WorkerProcess, load: Load, minutes: float) -> list[Sample]:
     while (at_s := time.monotonic() - began) < minutes * 60:
         load.catch_up()
         if at_s >= len(samples) * SAMPLE_EVERY_S:
-            samples.append(Sample(at_s, resident_mb(worker.process.pid), load.num_sent - worker.status.records))
+            samples.append(
+                Sample(at_s, resident_bytes(worker.process.pid) / 2**20, load.num_sent - worker.status.records)
+            )
             if len(samples) % 60 == 0:
                 print(f"{at_s / 60:.0f} min: {samples[-1].resident_mb:.0f} MB, lag {samples[-1].lag}", file=sys.stderr)
         time.sleep(TICK_S)
