@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import signal
 
 import click
 
@@ -27,6 +28,9 @@ COMMANDS = {
 }
 
 
+INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
+
+
 class Failure(click.ClickException):
     """One sentence on stderr; exit code 2 when the operator can mend it, else 1."""
 
@@ -43,19 +47,23 @@ class LazyCommands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
+        """Import a command; from here on Ctrl-C raises, so that it can tidy up."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Call a command; an error that we raise on purpose is a sentence, not a traceback."""
+        """Call a command; an error that we raise on purpose is a sentence, Ctrl-C an exit code, neither a traceback."""
         try:
             return super().invoke(ctx)
         except InterestStreamError as error:
             raise Failure(error) from error
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(
@@ -72,8 +80,3 @@ def commands() -> None:
       interest-stream demo
     """
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # its warnings would surround the one sentence that we say
-
-
-def main() -> None:
-    """The entry point of the console script."""
-    commands(prog_name="interest-stream")

@@ -1,5 +1,5 @@
 """`python -m stream.cli`."""
 
-from stream.cli import main
+from stream.entry import main
 
 main()

@@ -32,6 +32,7 @@ def worker(settings: Settings, as_json: bool) -> None:
     """
     set_up(settings)
     keep_few_arenas()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # raised within a native import it would crash that
     import faust  # noqa: PLC0415  (with jax two seconds of imports, which `--help` need not wait for)
 
     from stream.app import build_app  # noqa: PLC0415

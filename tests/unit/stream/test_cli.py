@@ -1,6 +1,7 @@
 """The command line: help, settings, and one sentence where something is wrong."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -193,3 +194,35 @@ def test_bridge_with_half_a_registry_is_exit_code_2(flags: tuple[str, ...], sent
     result = call("bridge", "t", "--format", "segment", *flags)
     assert result.exit_code == 2
     assert sentence in result.stderr
+
+
+INTERRUPTED_WHILE_IMPORTING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "stream.cli.settings":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupts())
+sys.argv[1:] = ["settings"]
+from stream.entry import main
+main()
+"""
+
+
+def test_ctrl_c_while_a_command_is_imported_ends_it_without_a_word():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+@click.command()
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_a_command_is_an_exit_code_and_no_traceback(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(COMMANDS, "interrupted", f"{__name__}:interrupted")
+    result = call("interrupted")
+    assert (result.exit_code, result.output) == (130, "")
