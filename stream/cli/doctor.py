@@ -13,6 +13,7 @@ from stream.broker.topics import TopicAdmin, faults, wanted_topics
 from stream.cli.options import as_json, with_settings
 from stream.errors import ConfigError
 from stream.settings import Settings
+from stream.users.footprint import bytes_per_user
 
 FREE_BYTES_WANTED = 2 * 2**30  # three checkpoints of a million users at the default sizes
 
@@ -36,13 +37,13 @@ class Finding(msgspec.Struct, frozen=True):
 @as_json
 @click.pass_context
 def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
-    """Check broker, topics, device and disk; each line is ok or says what to do. Exit code 1 when one is not ok.
+    """Check broker, topics, device, memory and disk; each line is ok or says what to do. Exit code 1 when not all are.
 
     \b
     Example:
       interest-stream doctor --broker localhost:9092
     """
-    findings = [finding for look in (_kafka, _device, _disk) for finding in look(settings)]
+    findings = [finding for look in (_kafka, _device, _memory, _disk) for finding in look(settings)]
     for finding in findings:
         mark = "ok " if finding.ok else "BAD"
         click.echo(msgspec.json.encode(finding) if as_json else f"{mark}  {finding.what}: {finding.detail}")
@@ -77,6 +78,17 @@ def _device(_: Settings) -> Iterable[Finding]:
         yield Finding(
             "device", False, f"jax finds no device: {error}; install the project again, or set JAX_PLATFORMS=cpu"
         )
+
+
+def _memory(settings: Settings) -> Iterable[Finding]:
+    a_user = bytes_per_user(settings.window_size, settings.dim)
+    all_users, there = a_user * settings.max_users, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    is_enough = all_users < there
+    detail = (
+        f"{a_user:,} bytes and the id for each user at window_size={settings.window_size}, dim={settings.dim}: "
+        f"{all_users / 2**30:.1f} GiB for max_users={settings.max_users}, of {there / 2**30:.1f} GiB here"
+    )
+    yield Finding("memory", is_enough, detail + ("" if is_enough else "; set max_users to fewer"))
 
 
 def _disk(settings: Settings) -> Iterable[Finding]:

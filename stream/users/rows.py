@@ -32,6 +32,11 @@ class UserRows(Saved):
         """The column `name`."""
         return self._columns[name]
 
+    @property
+    def bytes_per_row(self) -> int:
+        """What a user takes at the most; a column that nobody writes takes nothing."""
+        return sum(column.dtype.itemsize * int(np.prod(column.shape[1:])) for column in self._columns.values())
+
     def in_use(self, name: str) -> Array:
         """The column `name` up to the highest row that was ever touched."""
         return self._columns[name][: self._end]

@@ -45,7 +45,12 @@ def figures(side: str, rates: Sequence[float]) -> list[Figure]:
     by_size = dict(zip(SIZES, rates, strict=True))
     return [
         Figure(
-            f"{side}_batch_{size}", round(rate), "events/s of a core", COMMAND, round(by_size[default]), f"{default}"
+            f"{side}_batch_{size}",
+            round(rate),
+            "events/s of a core",
+            COMMAND,
+            round(by_size[default]),
+            f"the default of {default}, same run",
         )
         for size, rate in by_size.items()
     ]
@@ -67,12 +72,12 @@ def main() -> None:
         for figure in figures(side, rates):
             show(figure)
     if asked.plots:
-        with pictures.picture(asked.plots / "batch-size.png") as axes:
+        title = "events/s of one core, from bytes to bytes"
+        with pictures.picture(asked.plots / "batch-size.png", title, "events of a batch") as axes:
             for side, rates in by_side.items():
                 axes.plot(SIZES, rates, marker="o", label=LABELS[side])
-            axes.set(xscale="log", ylim=(0, None), xlabel="events of a batch", ylabel="events/s of one core")
+            axes.set_xscale("log")
             axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])
-            axes.legend()
 
 
 if __name__ == "__main__":

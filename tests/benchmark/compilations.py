@@ -9,6 +9,7 @@ in between. Every compilation of the process counts, as jax itself reports them.
 
 import argparse
 import time
+from functools import partial
 from itertools import islice
 
 import jax.monitoring
@@ -53,9 +54,11 @@ def live(engine: Engine, settings: Settings, num_batches: int) -> None:
             engine.learn_batch(is_behind=is_behind)
         for _ in range(random.integers(3)):
             engine.replay_batch()
-        engine.recommend(f"user-{random.integers(20_000)}", int(random.integers(1, 50)))
         engine.moved_item_vectors()
-        engine.nearest_items(random.standard_normal(settings.dim).astype(np.float32), int(random.integers(1, 30)))
+        engine.serve()
+        user, vector = f"user-{random.integers(20_000)}", random.standard_normal(settings.dim).astype(np.float32)
+        engine.answer(partial(Engine.recommend, user_id=user, count=int(random.integers(1, 50))))
+        engine.answer(partial(Engine.nearest_items, vector=vector, k=int(random.integers(1, 30))))
         if number % 50 == 0:
             engine.take_changes()
             say(f"{number:,} micro-batches, {offset:,} events")

@@ -185,13 +185,12 @@ def figures(latencies: dict[str, list[float]]) -> Iterator[Figure]:
 
 def draw(latencies: dict[str, list[float]], rate: float, folder: Path) -> None:
     """The share of events that take longer than so many milliseconds."""
-    with pictures.picture(folder / "latency.png") as axes:
+    title = f"share of events that take longer, {rate:,.0f} events/s"
+    with pictures.picture(folder / "latency.png", title, "ms from an event to its update") as axes:
         for side, label in (("worker", "interest-stream, learning"), ("bare", PEER)):
             sorted_ms = 1000 * np.sort(latencies[side])
             axes.plot(sorted_ms, 1 - np.arange(len(sorted_ms)) / len(sorted_ms), label=label)
-        axes.set(xscale="log", yscale="log", xlabel=f"ms from event to update, {rate:,.0f} events/s")
-        axes.set_ylabel("share of events that take longer")
-        axes.legend()
+        axes.set(xscale="log", yscale="log")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Small pictures of measurements, as PNG."""
+"""Small pictures of measurements, as PNG, in the dress of all our pictures."""
 
 import argparse
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+
+from stream.evaluation.plot import blank, dress
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
@@ -16,14 +16,12 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def picture(path: Path) -> Iterator[Axes]:
+def picture(path: Path, title: str, below: str) -> Iterator[Axes]:
     """Axes to draw on; written to `path` at the end."""
-    figure = Figure(figsize=(6, 3.6), dpi=90, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank()
     axes = figure.subplots()
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
     yield axes
+    dress(axes, title, below)
+    axes.legend(fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)

@@ -85,12 +85,11 @@ def main() -> None:
         for figure in figures(axis, by_axis[axis]):
             show(figure)
     if asked.plots:
-        with pictures.picture(asked.plots / "cost.png") as axes:
+        below = "users, items, or events of history of each user"
+        with pictures.picture(asked.plots / "cost.png", "us of the processor for an event", below) as axes:
             for axis, measured in by_axis.items():
                 axes.plot(AXES[axis], measured, marker="o", label=axis)
-            axes.set(xscale="log", ylim=(0, None), xlabel="users, items, or events of history of each user")
-            axes.set_ylabel("us of the processor for an event")
-            axes.legend()
+            axes.set_xscale("log")
 
 
 if __name__ == "__main__":

@@ -73,4 +73,4 @@ def test_doctor_finds_everything_well_after_create(settings: Settings, tmp_path_
     create_topics(settings)
     result = call(settings, "doctor", "--partitions", "3", "--checkpoint-dir", str(tmp_path_factory.mktemp("c")))
     assert result.exit_code == 0, result.output
-    assert result.stdout.count("ok ") == 5
+    assert result.stdout.count("ok ") == 6

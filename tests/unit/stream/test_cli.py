@@ -157,6 +157,7 @@ def test_doctor_says_what_is_wrong_and_exits_1(tmp_path: Path, monkeypatch: pyte
     assert result.exit_code == 1
     assert not found["broker"]["ok"]
     assert found["checkpoints"]["ok"]
+    assert "bytes and the id for each user" in found["memory"]["detail"]
     assert not (tmp_path / "new").exists()
 
 

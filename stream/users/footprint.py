@@ -1,0 +1,16 @@
+"""What a user costs in memory."""
+
+from stream.users.admission import AdmissionState
+from stream.users.interests import InterestState
+from stream.users.windows import Windows
+
+
+def bytes_per_user(window_size: int, dim: int) -> int:
+    """Bytes of a user's row in all tables, once every column was written; the id comes on top.
+
+    Args:
+        window_size: events kept for each user.
+        dim: length of the vectors.
+    """
+    tables = Windows(window_size, rows=1), AdmissionState(rows=1), InterestState(dim, rows=1)
+    return sum(table.rows.bytes_per_row for table in tables)
