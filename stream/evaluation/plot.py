@@ -52,10 +52,10 @@ def plot_over_stream(predictions: np.ndarray, alarms_at: list[int], path: Path) 
     for axes, name in zip(picture.subplots(1, len(SHOWN)), SHOWN, strict=True):
         for ranker, values in zip(RANKERS, by_name[name].T, strict=True):
             axes.plot(positions, values, label=ranker, marker="o" if len(positions) < 4 else "", linewidth=1.4)
-        for at in alarms_at:
-            axes.axvline(
-                at, label="drift alarm" if at == alarms_at[0] else None, color="black", linestyle=":", linewidth=1
-            )
+        alarms = [at for at in alarms_at if positions[0] <= at]
+        if alarms:
+            whole_height = axes.get_xaxis_transform()
+            axes.vlines(alarms, 0, 1, "black", ":", label="drift alarm", linewidth=1, transform=whole_height)
         dress(axes, name.replace("mrr", "MRR"), "clicks and purchases learned before")
         axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(fontsize=8, frameon=False)
