@@ -111,7 +111,7 @@ class LivePage:
 
     def _about(self) -> About:
         settings = self._view.settings
-        device = runtime.device_name() if self._view.engine is not None else ""
+        device = runtime.device_name() if self._view.condition().is_compiled else ""  # before, asking would start it
         return About(settings.app_id, device, settings.encoder, settings.dim, 20, list(settings.input_topics))
 
 

@@ -10,6 +10,7 @@ DRIFTERS = "#drifters button"
 def test_the_page_comes_up_and_moves_while_events_flow(page: Page):
     expect(page.locator("body")).to_have_attribute("data-state", re.compile("running|lagging"))
     expect(page.locator("#charts figure")).to_have_count(8)
+    expect(page.locator("#about")).to_contain_text(": cpu")
     events = page.locator("#figures .note").first
     before = events.inner_text()
     expect(events).not_to_have_text(before)

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+import redis
 import yaml
 
 from stream.client import EventProducer, InterestSubscriber
@@ -13,6 +14,7 @@ from tests.support.waiting import wait_until
 
 WORKER_ANSWERS_WITHIN_S = 180  # most of it is compiling, 35 s on two cores that are otherwise idle
 GRACE_S = 20
+SINK_ANSWERS_WITHIN_S = 60
 USERS = [f"u{n}" for n in range(10)]
 
 
@@ -57,6 +59,21 @@ def test_the_simulator_sends_events_until_it_is_stopped(compose: Compose) -> Non
     simulator = compose.container("simulator")
     compose.run("--profile", "simulator", "stop", "simulator")
     assert state(simulator, "ExitCode") == "0"
+
+
+def test_the_sink_fills_a_redis_and_fills_it_anew_when_that_lost_everything(compose: Compose) -> None:
+    compose.run("--profile", "redis", "up", "--detach", "sink")
+    with redis.Redis.from_url(compose.redis_url) as store:
+
+        def has_all() -> bool:
+            return store.exists(*(f"interest:user:{user}" for user in USERS)) == len(USERS)
+
+        wait_until(has_all, SINK_ANSWERS_WITHIN_S)
+        store.flushall()
+        wait_until(has_all, SINK_ANSWERS_WITHIN_S)
+    sink = compose.container("sink")
+    compose.run("--profile", "redis", "stop", "sink")
+    assert state(sink, "ExitCode") == "0"
 
 
 def test_worker_is_not_root_and_ends_in_time_with_a_checkpoint(compose: Compose) -> None:

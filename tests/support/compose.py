@@ -15,9 +15,11 @@ class Compose:
     """The compose file's containers, networks and volumes of one test run."""
 
     def __init__(self) -> None:
-        port, web_port = free_ports(2)
+        port, web_port, redis_port = free_ports(3)
         self.bootstrap = f"127.0.0.1:{port}"
         self._environment = {**os.environ, "KAFKA_PORT": str(port), "WEB_PORT": str(web_port)}
+        self._environment["REDIS_PORT"] = str(redis_port)
+        self.redis_url = f"redis://127.0.0.1:{redis_port}/0"
         project = f"interest-stream-test-{uuid.uuid4().hex[:8]}"
         self._command = [*compose_command(), "--project-name", project, "--file", str(COMPOSE_FILE)]
 

@@ -49,13 +49,13 @@ function figures(now) {
   const lag = sum(now, "lag"), rate = sum(now, "records_per_s");
   return [
     ["events/s", compact(rate), `${count(now?.events)} so far`],
-    ["lag", compact(lag), lag == null ? "not said" : "records wait"],
+    ["lag", compact(lag), "records wait"],
     ["latency", duration(now?.latency_p50_ms), `99 of 100 within ${duration(now?.latency_p99_ms)}`],
     ["recall@20", percent(now?.quality?.mixture?.recall), ahead == null ? "of the model" : `${ahead < 0 ? "−" : "+"}${(100 * Math.abs(ahead)).toFixed(1)} points to counting`],
     ["users", compact(now?.users), `${count(now?.items)} items`],
     ["learning step", duration(now?.step_ms), `${count(now?.model_step)} so far`],
     ["last checkpoint", duration(now?.checkpoint_age_s == null ? null : 1000 * now.checkpoint_age_s), "ago"],
-    ["dead letters", count(now && (now.refused ?? 0)), `${count(now?.updates)} updates sent`],
+    ["dead letters", count(now?.events == null ? null : (now.refused ?? 0)), `${count(now?.updates)} updates sent`],
   ];
 }
 
@@ -66,8 +66,13 @@ function showNow() {
   $("explained").textContent = word === "lost"
     ? `${samples.length ? `Nothing heard since ${clock(now.at_ms)}. ` : ""}The worker has ended or cannot be reached; trying again.` : sentence;
   $("figures").replaceChildren(...figures(now).map(([name, value, note]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, value), element("dd", { class: "note" }, note))));
+    element("div", {}, element("dt", {}, name), element("dd", {}, value), element("dd", { class: "note" }, value === NONE ? "" : note))));
   document.title = word === "running" ? "Interest Stream" : `${$("state").textContent} · Interest Stream`;
+}
+
+function showAbout(told) {
+  about = told;
+  $("about").textContent = [about.app_id, about.device, `${about.encoder}, ${about.dim} dimensions`].filter(Boolean).join(" · ");
 }
 
 const map = interestMap($("map"), $("hint"), choose);
@@ -131,8 +136,8 @@ function askForToken() {
 showNow();
 follow({
   past(past) {
-    [about, samples, lost] = [past.about, past.samples, false];
-    $("about").textContent = [about.app_id, about.device, `${about.encoder}, ${about.dim} dimensions`].filter(Boolean).join(" · ");
+    [samples, lost] = [past.samples, false];
+    showAbout(past.about);
     buildCharts();
     drawCharts();
     showNow();
@@ -144,6 +149,7 @@ follow({
     showNow();
     drawCharts();
     refresh();
+    if (!about.device && sample.state !== "compiling") ask("/live/past").then((past) => past && showAbout(past.about)).catch(() => null);
   },
   items(rows) {
     map.setItems(rows);
