@@ -47,15 +47,16 @@ function drawCharts() {
 function figures(now) {
   const ahead = now?.quality?.mixture && now.quality.mixture.recall - now.quality.counting.recall;
   const lag = sum(now, "lag"), rate = sum(now, "records_per_s");
+  const has = (field) => (Object.keys(now?.topics ?? {}).length ? (now[field] ?? 0) : null); // zeros are not sent
   return [
-    ["events/s", compact(rate), `${count(now?.events)} so far`],
+    ["events/s", compact(rate), `${count(has("events"))} so far`],
     ["lag", compact(lag), "records wait"],
     ["latency", duration(now?.latency_p50_ms), `99 of 100 within ${duration(now?.latency_p99_ms)}`],
     ["recall@20", percent(now?.quality?.mixture?.recall), ahead == null ? "of the model" : `${ahead < 0 ? "−" : "+"}${(100 * Math.abs(ahead)).toFixed(1)} points to counting`],
-    ["users", compact(now?.users), `${count(now?.items)} items`],
-    ["learning step", duration(now?.step_ms), `${count(now?.model_step)} so far`],
+    ["users", compact(has("users")), `${count(has("items"))} items`],
+    ["learning step", duration(now?.step_ms), `${count(has("model_step"))} so far`],
     ["last checkpoint", duration(now?.checkpoint_age_s == null ? null : 1000 * now.checkpoint_age_s), "ago"],
-    ["dead letters", count(now?.events == null ? null : (now.refused ?? 0)), `${count(now?.updates)} updates sent`],
+    ["dead letters", count(has("refused")), `${count(has("updates"))} updates sent`],
   ];
 }
 
