@@ -76,20 +76,33 @@ class Room(NamedTuple):
     Attributes:
         events: in all windows together.
         queries: different ones.
+        is_shared: whether half of the table rows that examples name must do, since most name the same ones.
     """
 
     events: int
     queries: int
+    is_shared: bool = True
+
+    def holds(self, events: int, queries: int) -> bool:
+        """Whether there is place for so many."""
+        return events <= self.events and queries <= self.queries
 
 
 def rooms(batch: int, time: int) -> tuple[Room, ...]:
-    """The few sizes that a batch of windows comes in, the last of them enough for any."""
-    everything, usual = batch * time, -(-batch * time // 3)
-    return Room(usual, min(batch, usual)), Room(everything, batch), Room(everything, everything)
+    """The few sizes that a batch of windows comes in, each enough for what the one before holds, the last for any.
+
+    Newcomers' windows, usual ones with few searches and with many, full ones, and anything.
+    """
+    everything, usual, few = batch * time, -(-batch * time // 3), -(-batch * time // 6)
+    sizes = (few, batch // 4), (usual, batch), (usual, usual), (everything, usual)
+    some = (Room(events, max(1, min(queries, events))) for events, queries in sizes)
+    return *some, Room(everything, everything, is_shared=False)
 
 
-def _fits(what: Room, room: Room) -> bool:
-    return what.events <= room.events and what.queries <= room.queries
+def rooms_for(windows: WindowBatch, batch: int) -> list[Room]:
+    """Those of `rooms` that hold the windows, the least first."""
+    num_events, num_queries = int(np.count_nonzero(windows.slots)), len(np.unique(windows.slots[windows.slots < 0]))
+    return [room for room in rooms(batch, windows.slots.shape[1]) if room.holds(num_events, num_queries)]
 
 
 class BatchBuilder:
@@ -118,8 +131,7 @@ class BatchBuilder:
         if is_query.any():
             queries, at = np.unique(-slots[is_query], return_inverse=True)
             slots[is_query] = -1 - at.astype(np.int32)
-        least = Room(len(slots), len(queries))
-        room = room or next(room for room in rooms(batch, windows.slots.shape[1]) if _fits(least, room))
+        room = room or rooms_for(windows, batch)[0]
         tokens = self._tokens[queries]
         return Positions(
             pad_rows(slots, room.events),
@@ -139,7 +151,14 @@ class BatchBuilder:
     def step(
         self, examples: Examples, soft_targets: np.ndarray, negatives: Candidates, room: Room | None = None
     ) -> StepBatch:
-        """Examples padded to the batch size, their windows as in `positions`."""
+        """Examples padded to the batch size, in `room` or the least that will do for windows and table rows."""
+        fitting = [room] if room else rooms_for(examples.windows, self._config.batch_size)
+        return next(batch for room in fitting if (batch := self._step_in(room, examples, soft_targets, negatives)))
+
+    def _step_in(
+        self, room: Room, examples: Examples, soft_targets: np.ndarray, negatives: Candidates
+    ) -> StepBatch | None:
+        """None where the rows are too many."""
         size = self._config.batch_size
         positions = self.positions(examples.windows, size, room)
         items = np.maximum(positions.slots, 0)
@@ -150,6 +169,10 @@ class BatchBuilder:
         )
         most = positions.slots.size + size + soft_targets.size + len(negatives.slots) + 1
         most += min(positions.query_tokens.size, self._config.num_query_tokens)
+        if room.is_shared:
+            most //= 2
+        if len(rows) > most:
+            return None
         padding = np.arange(self.num_rows, self.num_rows + most - len(rows), dtype=np.int32)
         return StepBatch(
             np.concatenate([rows, padding]),

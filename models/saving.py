@@ -12,8 +12,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Column = Array | list[str]
 State = Mapping[str, Any]
 
-FLAT_AFTER = 65_536  # marks that are sorted and made distinct at once, so that marking often costs no memory
-
 
 class Change(NamedTuple):
     """What changed in one array or list.
@@ -30,9 +28,14 @@ class Change(NamedTuple):
 
 
 class RowTracker:
-    """Remembers which rows were touched."""
+    """Remembers which rows were touched.
+
+    Attributes:
+        num_marked: how many, or a few more: rows that are marked twice by one call count twice.
+    """
 
     def __init__(self) -> None:
+        self._is_marked = np.zeros(0, bool)
         self._marks: list[Array] = []
         self.num_marked = 0
 
@@ -40,34 +43,36 @@ class RowTracker:
         """`rows` have changed; duplicates are welcome."""
         if not len(rows):
             return
-        self._marks.append(rows.astype(np.int64))
-        self.num_marked += len(rows)
-        if len(self._marks) > 1 and self.num_marked - len(self._marks[0]) > FLAT_AFTER:
-            self._flatten()
-
-    def exceeds(self, most: int) -> bool:
-        """Whether more than `most` distinct rows are marked."""
-        if self.num_marked > most:
-            self._flatten()
-        return self.num_marked > most
+        self._make_room(int(rows.max()) + 1)
+        new = rows[~self._is_marked[rows]]
+        self._is_marked[new] = True
+        self._marks.append(new.astype(np.int64))
+        self.num_marked += len(new)
 
     def take(self, most: int | None = None) -> Array:
-        """Distinct marked rows, ascending, `most` of them at the most; they are no longer marked."""
-        self._flatten()
-        rows = self._marks[0] if self._marks else np.zeros(0, np.int64)
-        taken, left = rows[:most], rows[len(rows[:most]) :]
-        self._marks, self.num_marked = ([left], len(left)) if len(left) else ([], 0)
-        return taken
+        """Distinct marked rows, ascending, at most `most` of those marked first; they are no longer marked."""
+        if most is None or most >= self.num_marked:
+            rows = np.flatnonzero(self._is_marked)
+            self.clear()
+            return rows
+        count = 1 + int(np.searchsorted(np.cumsum([len(rows) for rows in self._marks]), most))
+        oldest = self._marks[0] if count == 1 else np.concatenate(self._marks[:count])
+        rows = np.sort(oldest[:most])  # np.unique hashes, which takes ten times as long
+        self._marks[:count] = [oldest[most:]]
+        self.num_marked -= most
+        self._is_marked[rows] = False
+        return rows[np.diff(rows, prepend=-1) > 0]
 
     def clear(self) -> None:
         """Nothing is marked."""
+        self._is_marked[:] = False
         self._marks, self.num_marked = [], 0
 
-    def _flatten(self) -> None:
-        if self._marks:
-            rows = np.sort(np.concatenate(self._marks))  # np.unique hashes, which takes ten times as long
-            self._marks = [rows[np.diff(rows, prepend=-1) > 0]]
-            self.num_marked = len(self._marks[0])
+    def _make_room(self, num_rows: int) -> None:
+        if num_rows > len(self._is_marked):
+            grown = np.zeros(max(num_rows, 2 * len(self._is_marked)), bool)
+            grown[: len(self._is_marked)] = self._is_marked
+            self._is_marked = grown
 
 
 class Saved:

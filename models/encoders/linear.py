@@ -24,7 +24,7 @@ class LinearEncoder(nnx.Module):
         replaced = nnx.sigmoid(gate)
         steps = layout.spread(jnp.concatenate([replaced, replaced * candidate], axis=-1))  # 0 where there is no event
         carry = jnp.zeros((len(steps), inputs.shape[1]), jnp.float32)
-        for time in range(steps.shape[1]):
-            share, new = jnp.split(steps[:, time], 2, axis=-1)
+        for step in jnp.split(steps, steps.shape[1], axis=1):
+            share, new = jnp.split(step[:, 0], 2, axis=-1)
             carry = (1 - share) * carry + new
         return jnp.concatenate([carry, layout.newest(inputs)], axis=-1)

@@ -112,7 +112,6 @@ class Engine:
 
     def process(self, chunks: Sequence[Chunk]) -> Outcome:
         """One micro-batch."""
-        self._take_ahead()
         return self.updater.process(chunks)
 
     def work(self, piece: Callable[[], R]) -> R:
@@ -175,9 +174,9 @@ class Engine:
             for some in changes:
                 part.not_saved(part_of(some, name))
 
-    def _take_ahead(self) -> None:
+    def take_ahead(self) -> None:
         """Copy some changed rows before the checkpoint asks, so that its pause does not grow with the load."""
-        many = {name: part for name, part in self.parts().items() if part.tracker.exceeds(2 * ROWS_AHEAD)}
+        many = {name: part for name, part in self.parts().items() if part.tracker.num_marked > 2 * ROWS_AHEAD}
         if many:
             self._taken_ahead.append(joined({name: part.changed_rows(ROWS_AHEAD) for name, part in many.items()}))
 

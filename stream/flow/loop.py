@@ -20,6 +20,7 @@ from stream.flow.intake import Chunk, Intake
 from stream.flow.latency import RecentLatency
 from stream.flow.model_thread import ModelThread
 from stream.flow.refusals import RefusalLimit, RefusalLog
+from stream.flow.updater import Outcome
 from stream.memory import give_back
 from stream.metrics import Meters
 from stream.settings import Settings
@@ -179,7 +180,7 @@ class Flow:
         self._refusal_log.note(chunks, self._now())
         self._refusals.check(chunks, self._now())
         with self._meters.micro_batch.time():
-            outcome = await self._on_model_thread(partial(self._engine.process, chunks))
+            outcome = await self._on_model_thread(partial(self._process, chunks))
         self.num_updates += outcome.num_updates
         await self._publisher.send(self._policy.updates_topic, outcome.updates)
         self.latency.note(time.time(), chunks)
@@ -187,6 +188,10 @@ class Flow:
         self._measure_latency(chunks)
         if self._oldest_pending_at is None and self._engine.learner.num_pending:
             self._oldest_pending_at = self._now()
+
+    def _process(self, chunks: Sequence[Chunk]) -> Outcome:
+        self._engine.take_ahead()
+        return self._engine.process(chunks)
 
     def _measure_latency(self, chunks: Sequence[Chunk]) -> None:
         now_ms = time.time() * 1000

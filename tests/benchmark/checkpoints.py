@@ -42,7 +42,7 @@ class Live:
         """Micro-batches and the learning between them; notes what taking changes ahead costs."""
         for batch in batches(events, self.settings.micro_batch_size):
             began = time.perf_counter()
-            self.engine._take_ahead()
+            self.engine.take_ahead()
             self.pauses_ms.append((time.perf_counter() - began) * 1000)
             self.engine.process([a_chunk(batch, first_offset=self._offset)])
             self._offset += len(batch)

@@ -23,8 +23,8 @@ def test_taking_some_leaves_the_rest_marked():
     tracker = RowTracker()
     tracker.mark(np.array([5, 1, 3]))
 
-    assert tracker.take(2).tolist() == [1, 3]
-    assert tracker.take(2).tolist() == [5]
+    assert tracker.take(2).tolist() == [1, 5]
+    assert tracker.take(2).tolist() == [3]
 
 
 def changes_of(learner: Any) -> dict[str, Any]:
