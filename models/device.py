@@ -24,7 +24,8 @@ from models.table import EmbeddingTable, carry_over, fresh_vectors, gather, repl
 from models.turn import Turn
 
 PADDED_SIZES = (32, 256, 1024)  # windows or items of one call; more are done in chunks of the largest
-FEW = PADDED_SIZES[0]  # windows that are ranked, or on which the gate learns, at a time
+FEW = PADDED_SIZES[0]  # windows that are ranked at a time
+GATE_EXAMPLES = 128  # on which the gate learns at a time
 RECYCLED_ROWS = 256  # rows replaced at a time
 GATE_KNOWN = 2_048  # items of the gate's normaliser that the memory expects, counted exactly
 GATE_SAMPLES = 2_048  # and sampled ones; with both the mixture is as good as with all items (54.80/20.66, 54.86/20.70)
@@ -186,8 +187,8 @@ class Device(Saved):
         return jnp.asarray(loss)
 
     def learn_gate(self, windows: WindowBatch, batch: GateBatch) -> jax.Array:
-        """One step of the gate on `FEW` examples; returns before it is computed."""
-        context, _, scaled, _ = self._read_windows(windows, FEW, self.live)
+        """One step of the gate on `GATE_EXAMPLES` examples; returns before it is computed."""
+        context, _, scaled, _ = self._read_windows(windows, GATE_EXAMPLES, self.live)
         vectors = self._state.table.vectors
         self._gate_state, loss = self._learn_gate(self._gate_state, vectors, context, scaled, batch)
         return jnp.asarray(loss)
@@ -273,7 +274,7 @@ class Device(Saved):
         soft = np.zeros((size, self._config.num_soft_targets), np.int32)
         for room in rooms(size, window):
             self.learn(self._builder.step(empty_examples(size, window), soft, _nobody(self.num_negatives), room))
-        self.learn_gate(WindowBatch.empty(FEW, window), self._empty_gate())
+        self.learn_gate(WindowBatch.empty(GATE_EXAMPLES, window), self._empty_gate())
         nothing = np.zeros(0, np.int32)
         self.start_items(nothing, np.zeros((0, window), np.int32), nothing, nothing)
         self.replace(np.full(1, self._builder.num_rows, np.int32), np.random.default_rng(0))
@@ -291,7 +292,7 @@ class Device(Saved):
         return Query(np.zeros((batch, count), np.int32), floats, floats > 0, np.zeros(size, bool))
 
     def _empty_gate(self) -> GateBatch:
-        floats, slots = np.zeros((FEW, self._components.count), np.float32), np.zeros(FEW, np.int32)
+        floats, slots = np.zeros((GATE_EXAMPLES, self._components.count), np.float32), np.zeros(GATE_EXAMPLES, np.int32)
         return GateBatch(slots, floats[:, 0], floats, floats, floats > 0, _nobody(GATE_KNOWN + GATE_SAMPLES))
 
     def tracked(self) -> Mapping[str, Column]:

@@ -10,7 +10,7 @@ from models.augmentation import augment, augmentation_policy
 from models.batches import BatchBuilder, Candidates
 from models.config import ModelConfig
 from models.credit import credited
-from models.device import FEW, GATE_KNOWN, GATE_SAMPLES, Device
+from models.device import FEW, GATE_EXAMPLES, GATE_KNOWN, GATE_SAMPLES, Device
 from models.drift import DriftWatch
 from models.evaluation import RANKERS, PrequentialMetrics
 from models.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
@@ -222,7 +222,7 @@ class OnlineLearner(Reader):
         usable = np.flatnonzero(is_taught & self._memory.is_seen[examples.targets])
         if not len(usable):
             return 0.0
-        chosen = rng.choice(usable, FEW)
+        chosen = rng.choice(usable, GATE_EXAMPLES)
         examples = examples.take(chosen)
         recollection = self._memory.recall(items[chosen])
         batch = GateBatch(
