@@ -4,9 +4,8 @@ Time comes in by the door.
 """
 
 import logging
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from stream.errors import ConfigError
 from stream.flow.intake import Chunk
@@ -18,11 +17,24 @@ SAYS_EVERY_S = 10.0  # of one topic: a broken producer must not fill the log
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Count:
-    at_s: float
-    records: int
-    refused: int
+class _LastMinute:
+    """Records of a topic and how many of them were refused; a step costs the same however many there are."""
+
+    def __init__(self) -> None:
+        self.num_records = self.num_refused = 0
+        self._chunks: deque[tuple[float, int, int]] = deque()
+
+    def add(self, now_s: float, num_records: int, num_refused: int) -> None:
+        """Count a chunk, and no longer those of before `WINDOW_S`."""
+        self._chunks.append((now_s, num_records, num_refused))
+        self._count(num_records, num_refused)
+        while self._chunks[0][0] < now_s - WINDOW_S:
+            _, old_records, old_refused = self._chunks.popleft()
+            self._count(-old_records, -old_refused)
+
+    def _count(self, num_records: int, num_refused: int) -> None:
+        self.num_records += num_records
+        self.num_refused += num_refused
 
 
 class RefusalLimit:
@@ -34,7 +46,7 @@ class RefusalLimit:
 
     def __init__(self, ratio: float) -> None:
         self._ratio = ratio
-        self._counts: dict[str, deque[_Count]] = {}
+        self._of_topic: dict[str, _LastMinute] = defaultdict(_LastMinute)
 
     def check(self, chunks: Sequence[Chunk], now_s: float) -> None:
         """Count the records of `chunks`.
@@ -47,15 +59,13 @@ class RefusalLimit:
             ConfigError: too many of a topic's records cannot be used.
         """
         for chunk in chunks:
-            counts = self._counts.setdefault(chunk.tp.topic, deque())
-            counts.append(_Count(now_s, chunk.num_records, len(chunk.dead_letters)))
-            while counts[0].at_s < now_s - WINDOW_S:
-                counts.popleft()
-            records, refused = sum(c.records for c in counts), sum(c.refused for c in counts)
-            if records >= FEWEST_RECORDS and refused > self._ratio * records:
+            last = self._of_topic[chunk.tp.topic]
+            last.add(now_s, chunk.num_records, len(chunk.dead_letters))
+            if last.num_records >= FEWEST_RECORDS and last.num_refused > self._ratio * last.num_records:
                 raise ConfigError(
-                    f"{refused} of the last {records} records of {chunk.tp.topic} cannot be used, more than "
-                    f"dead_letter_limit_ratio={self._ratio}; mend what produces them, or raise the limit to let them go"
+                    f"{last.num_refused} of the last {last.num_records} records of {chunk.tp.topic} cannot be used, "
+                    f"more than dead_letter_limit_ratio={self._ratio}; mend what produces them, or raise the limit "
+                    "to let them go"
                 )
 
 
