@@ -36,7 +36,7 @@ chaos: $(INSTALLED) ## The chaos tests in their long form (CHAOS_ROUNDS=10)
 
 bench: $(INSTALLED) ## Every figure of docs/performance.md that ten minutes give, a JSON line each, and its pictures
 	@$(MAKE) --no-print-directory peers || echo 'without peers their figures will be missing' >&2
-	@$(BIN)/python -m tests.benchmark.bench --plots docs/performance
+	@$(BIN)/python -m tests.benchmark.bench --docs docs
 
 peers: .peers/learning/.installed .peers/quixstreams/.installed ## What the figures are compared with, in environments of their own
 	@:

@@ -76,7 +76,8 @@ def dress(axes: Any, title: str, below: str) -> None:
     """What all axes look like."""
     axes.set_title(title, loc="left", fontsize=10)
     axes.set_xlabel(below)
-    axes.set_ylim(bottom=0)
+    if axes.get_yscale() == "linear":
+        axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)

@@ -6,6 +6,7 @@ import platform
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Self
 
 
 def machine() -> str:
@@ -48,6 +49,11 @@ class Figure:
     def to_json(self) -> str:
         """One line."""
         return json.dumps(asdict(self) | {"ratio": self.ratio and round(self.ratio, 3)})
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """What `to_json` made."""
+        return cls(**{name: value for name, value in json.loads(line).items() if name != "ratio"})
 
 
 def show(figure: Figure) -> None:

@@ -96,7 +96,7 @@ def rate_of_peer(script: str, **given: np.ndarray | int) -> float:
         np.savez(file, **given)  # type: ignore[arg-type]
         file.flush()
         command: list[str | Path] = [peers.LEARNING_PYTHON, peers.FOLDER / script, file.name]
-        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def in_turns(ours: Callable[[], float], peer: Callable[[], float]) -> tuple[float, float]:

@@ -33,7 +33,7 @@ LINES = (  # label, file's end, function
     ("  items and queries to slots", "flow/updater.py", "_resolve_subjects"),
     ("  windows", "flow/updater.py", "_push"),
     ("  hand examples over", "models/learner.py", "add"),
-    ("  encode (device)", "models/learner.py", "read"),
+    ("  encode (device)", "models/reader.py", "read"),
     ("  long-term interest, drift", "users/interests.py", "advance"),
     ("  updates to bytes", "flow/record_encoder.py", "updates"),
     ("learn", "flow/engine.py", "learn_batch"),
