@@ -21,7 +21,9 @@ def test_every_command_that_is_named_is_there():
     named = {
         match
         for path in (ROOT / "README.md", ROOT / "Makefile", *ROOT.glob("docs/*.md"), *ROOT.glob("tests/benchmark/*.py"))
-        for match in re.findall(r"-m (tests\.benchmark\.[\w.]+)", path.read_text())
+        for line in path.read_text().splitlines()
+        if " at commits " not in line  # what was measured then, by what was there then
+        for match in re.findall(r"-m (tests\.benchmark\.[\w.]+)", line)
     }
 
     assert len(named) >= len(PARTS)
