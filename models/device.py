@@ -20,7 +20,7 @@ from models.recommend import NEAREST, Answer, Query, ask
 from models.saving import Array, Column, RowTracker, Saved, State
 from models.step import NetworkLearner, NetworkState, item_vectors, start_items
 from models.structure import Params, Structure
-from models.table import EmbeddingTable, carry_over, fresh_vectors, gather, replace_rows
+from models.table import EmbeddingTable, Measured, carry_over, copied, fresh_vectors, gather, lengths, replace_rows
 from models.turn import Turn
 
 PADDED_SIZES = (32, 256, 1024)  # windows or items of one call; more are done in chunks of the largest
@@ -38,12 +38,14 @@ class Weights(NamedTuple):
         network: its parameters.
         gate: its parameters.
         vectors: `[rows, dim]` float32, of items and query tokens.
+        lengths: `[rows]` float32, of the vectors; None where nobody has measured them.
         step: learning steps behind them.
     """
 
     network: Params
     gate: Params
     vectors: jax.Array
+    lengths: jax.Array | None
     step: int
 
 
@@ -84,6 +86,8 @@ class Device(Saved):
         self._gather = self._jit(gather)
         self._carry_over = self._jit(carry_over, donate_argnums=(0,))
         self._copy = self._jit(_copied)
+        self._copy_table = self._jit(copied)
+        self._lengths = self._jit(lengths)
         self._rank = self._jit(self._traced_rank)
         self._top = self._jit(self._traced_top)
         self._ask = self._jit(self._traced_ask)
@@ -113,9 +117,9 @@ class Device(Saved):
         return top(self._gate.build(params), vectors, context, scaled, batch)
 
     def _traced_ask(
-        self, params: Params, vectors: jax.Array, context: jax.Array, scaled: jax.Array, query: Query
+        self, params: Params, table: Measured, context: jax.Array, scaled: jax.Array, query: Query
     ) -> Answer:
-        return ask(self._gate.build(params), vectors, context, scaled, query)
+        return ask(self._gate.build(params), table, context, scaled, query)
 
     def _initial_vectors(self) -> np.ndarray:
         rng = np.random.default_rng([self._config.seed, 0])
@@ -126,7 +130,7 @@ class Device(Saved):
     @property
     def live(self) -> Weights:
         """The state of now; a learning step may still compute it."""
-        return Weights(self._state.params, self._gate_state.params, self._state.table.vectors, self.step)
+        return Weights(self._state.params, self._gate_state.params, self._state.table.vectors, None, self.step)
 
     @property
     def served(self) -> Weights:
@@ -142,16 +146,16 @@ class Device(Saved):
         """Let `served` catch up: a copy of all, later of the rows that moved since."""
         live, served = self.live, self._served
         rows = self._unserved.take()
-        if served is None:
-            vectors = jnp.copy(live.vectors)
+        if served is None or served.lengths is None:
+            table = self._copy_table(live.vectors)
         elif served.step == live.step and not len(rows):
             return
         else:
-            vectors = served.vectors
+            table = Measured(served.vectors, served.lengths)
             for part, size in _parts(len(rows)):
-                vectors = self._carry_over(vectors, live.vectors, self._padded(rows[part], size))
+                table = self._carry_over(table, live.vectors, self._padded(rows[part], size))
         network, gate = self._copy((live.network, live.gate))
-        self._served = Weights(network, gate, vectors, live.step)
+        self._served = Weights(network, gate, *table, live.step)
 
     def encode(self, windows: WindowBatch, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
         """Interests of any number of windows and how uncertain they are: `[windows, dim]`, `[windows]` float32."""
@@ -203,12 +207,13 @@ class Device(Saved):
 
     def recommend(self, windows: WindowBatch, query: Query, weights: Weights) -> Answer:
         """See `recommend.ask`, for up to `FEW` windows; `query` is padded to 1 or `FEW` rows."""
-        answer = self.turn.wait_for(self._judge(self._ask, windows, query, weights))
+        measured = self._lengths(weights.vectors) if weights.lengths is None else weights.lengths
+        context, _, scaled, _ = self._read_windows(windows, FEW, weights)
+        answer = self._ask(weights.gate, Measured(weights.vectors, measured), context, scaled, query)
+        self.turn.wait_for(answer)
         return Answer(*(np.asarray(array)[: len(windows)] for array in answer))
 
-    def _judge(
-        self, function: Callable[..., Any], windows: WindowBatch, batch: RankBatch | Query, weights: Weights
-    ) -> Any:
+    def _judge(self, function: Callable[..., Any], windows: WindowBatch, batch: RankBatch, weights: Weights) -> Any:
         context, _, scaled, _ = self._read_windows(windows, FEW, weights)
         return function(weights.gate, weights.vectors, context, scaled, batch)
 
@@ -265,9 +270,9 @@ class Device(Saved):
 
     def _compile_serving(self) -> None:
         self._copy((self.live.network, self.live.gate))
-        copied = jnp.copy(self.live.vectors)
+        table = self._copy_table(self.live.vectors)
         for size in PADDED_SIZES:
-            copied = self._carry_over(copied, self.live.vectors, np.zeros(size, np.int32))
+            table = self._carry_over(table, self.live.vectors, np.zeros(size, np.int32))
 
     def _compile_learning(self) -> None:
         size, window = self._config.batch_size, self._config.encoder_window

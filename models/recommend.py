@@ -9,6 +9,7 @@ import numpy as np
 
 from models.gate import Gate
 from models.layout import Array
+from models.table import Measured
 
 NEAREST = 128  # items by their vectors, and as many by popularity, that are looked at beside the memory's
 DIVERSIFIED = 100  # best items among which a diverse list is chosen
@@ -71,23 +72,23 @@ class Answer(NamedTuple):
     weights: Array
 
 
-def ask(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, query: Query) -> Answer:
+def ask(gate: Gate, table: Measured, context: jax.Array, scaled: jax.Array, query: Query) -> Answer:
     """The network's side of the mixture. Runs on the device.
 
     Args:
         gate: the gate.
-        vectors: `[rows, dim]` float32, the embedding table.
+        table: the embedding table.
         context: `[rows, width]` float32, of which the first `batch` are asked for.
         scaled: `[rows, dim]` float32, interests times the network's scale.
         query: what is asked.
     """
-    batch, items = len(query.ids), vectors[: query.is_seen.shape[0]]
+    batch, num_items = len(query.ids), query.is_seen.shape[0]
     sharpened = scaled[:batch] * jnp.exp(gate.temperature[...])
-    lengths = jnp.sqrt(jnp.sum(items * items, axis=-1))
-    logits = (sharpened @ items.T) / jnp.maximum(lengths, 1e-12)[None, :]
+    lengths = jnp.maximum(table.lengths[:num_items], 1e-12)
+    logits = (sharpened @ table.vectors[:num_items].T) / lengths[None, :]
     logits = jnp.where(query.is_seen[None, :], logits, -jnp.inf)
     total = jnp.maximum(jax.nn.logsumexp(logits, axis=-1, keepdims=True), -1e9)  # before any item was seen
-    best, nearest = jax.lax.top_k(logits, min(NEAREST, items.shape[0]))
+    best, nearest = jax.lax.top_k(logits, min(NEAREST, num_items))
     of_ids = jnp.exp(jnp.take_along_axis(logits, query.ids, axis=1) - total)
     weights = jnp.exp(gate(context[:batch], query.confidence, query.has_say))
     return Answer(nearest, jnp.exp(best - total), of_ids, weights)

@@ -83,7 +83,7 @@ class Recommender:
         """`[NEAREST]` int32, 0 where there are not as many."""
         shares = self._memory.popularity(slice(0, self._items.end))
         count = min(NEAREST, len(shares))
-        top = np.argpartition(-shares, count - 1)[:count]
+        top = np.argpartition(shares, len(shares) - count)[-count:]
         return pad_rows(np.where(shares[top] > 0, top, 0).astype(np.int32), NEAREST)
 
     def _component_of(self, recollection: Recollection) -> np.ndarray:

@@ -54,7 +54,30 @@ def replace_rows(table: EmbeddingTable, rows: Array, vectors: Array) -> Embeddin
     return scatter(table, rows, EmbeddingTable(fresh, {name: jnp.zeros_like(fresh) for name in table.moments}))
 
 
-def carry_over(into: jax.Array, vectors: jax.Array, rows: Array) -> jax.Array:
-    """A copy of the vectors `[rows, dim]` brought up to date in some rows; rows off the table are dropped."""
+def lengths(vectors: jax.Array) -> jax.Array:
+    """Of vectors `[rows, dim]`: `[rows]` float32. Of a whole table they cost more than a comparison with all of it."""
+    return jnp.sqrt(jnp.sum(vectors * vectors, axis=-1))
+
+
+class Measured(NamedTuple):
+    """A table's vectors and how long they are.
+
+    Attributes:
+        vectors: `[rows, dim]` float32.
+        lengths: `[rows]` float32.
+    """
+
+    vectors: jax.Array
+    lengths: jax.Array
+
+
+def copied(vectors: jax.Array) -> Measured:
+    """All of a table's vectors."""
+    return Measured(jnp.copy(vectors), lengths(vectors))
+
+
+def carry_over(into: Measured, vectors: jax.Array, rows: Array) -> Measured:
+    """The copy brought up to date in distinct `rows`; rows beyond the table's end are dropped."""
     moved = gather(EmbeddingTable(vectors, {}), rows)
-    return scatter(EmbeddingTable(into, {}), rows, moved).vectors
+    after = scatter(EmbeddingTable(into.vectors, {}), rows, moved).vectors
+    return Measured(after, into.lengths.at[rows].set(lengths(moved.vectors), mode="drop", unique_indices=True))
