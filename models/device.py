@@ -139,23 +139,23 @@ class Device(Saved):
 
     def copied(self) -> Weights:
         """The state of now, which stays as it is."""
-        network, gate, vectors = jax.tree.map(jnp.copy, self.live[:3])
-        return Weights(network, gate, vectors, self.step)
+        return self._copied_beside(self._copy_table(self.live.vectors))
 
     def serve(self) -> None:
         """Let `served` catch up: a copy of all, later of the rows that moved since."""
-        live, served = self.live, self._served
-        rows = self._unserved.take()
+        served, rows = self._served, self._unserved.take()
         if served is None or served.lengths is None:
-            table = self._copy_table(live.vectors)
-        elif served.step == live.step and not len(rows):
-            return
-        else:
+            self._served = self.copied()
+        elif len(rows) or served.step != self.step:
             table = Measured(served.vectors, served.lengths)
             for part, size in _parts(len(rows)):
-                table = self._carry_over(table, live.vectors, self._padded(rows[part], size))
-        network, gate = self._copy((live.network, live.gate))
-        self._served = Weights(network, gate, *table, live.step)
+                table = self._carry_over(table, self.live.vectors, self._padded(rows[part], size))
+            self._served = self._copied_beside(table)
+
+    def _copied_beside(self, table: Measured) -> Weights:
+        """What is small is copied whole."""
+        network, gate = self._copy((self.live.network, self.live.gate))
+        return Weights(network, gate, *table, self.step)
 
     def encode(self, windows: WindowBatch, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
         """Interests of any number of windows and how uncertain they are: `[windows, dim]`, `[windows]` float32."""
@@ -186,7 +186,8 @@ class Device(Saved):
     def learn(self, batch: StepBatch, rate_scale: float = 1.0) -> jax.Array:
         """One step of the network; returns before it is computed, reading the loss blocks."""
         self._mark(np.asarray(batch.rows))
-        self._state, loss = self._learn(self._state, batch, np.float32(rate_scale))
+        with self.turn.given():  # a CPU is at work for milliseconds before the call returns
+            self._state, loss = self._learn(self._state, batch, np.float32(rate_scale))
         self.step += 1
         return jnp.asarray(loss)
 
@@ -194,7 +195,8 @@ class Device(Saved):
         """One step of the gate on `GATE_EXAMPLES` examples; returns before it is computed."""
         context, _, scaled, _ = self._read_windows(windows, GATE_EXAMPLES, self.live)
         vectors = self._state.table.vectors
-        self._gate_state, loss = self._learn_gate(self._gate_state, vectors, context, scaled, batch)
+        with self.turn.given():
+            self._gate_state, loss = self._learn_gate(self._gate_state, vectors, context, scaled, batch)
         return jnp.asarray(loss)
 
     def rank(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> np.ndarray:

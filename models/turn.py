@@ -11,16 +11,19 @@ T = TypeVar("T")
 
 
 class Turn:
-    """One thread works, others read, never at once; the one that works lets them in while it waits for the device."""
+    """One thread works, others read, never at once; the one that works lets them in while it is at the device.
+
+    Who waits comes next: the turn cannot be given away and taken back before somebody who waits has noticed.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._next = threading.Lock(), threading.Lock()
         self._worker: int | None = None
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """The turn, to change things; given away within `wait_for`, so there they must be fit to be read."""
-        with self._lock:
+        """The turn, to change things."""
+        with self._taken():
             self._worker = threading.get_ident()
             try:
                 yield
@@ -30,18 +33,37 @@ class Turn:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """The turn, to read; kept until the end."""
-        with self._lock:
+        with self._taken():
             yield
 
-    def wait_for(self, arrays: T) -> T:
-        """Arrays of the device once they are computed; whoever reads has the turn until then."""
+    @contextmanager
+    def given(self) -> Iterator[None]:
+        """Others may read meanwhile, where this thread works; all that they read must be fit for it."""
         if self._worker != threading.get_ident():
-            return arrays  # nobody shares with this thread, or it reads
+            yield  # nobody shares with this thread, or it reads
+            return
         self._worker = None
         self._lock.release()
         try:
-            jax.block_until_ready(arrays)  # type: ignore[no-untyped-call]
+            yield
         finally:
-            self._lock.acquire()
+            self._take()
             self._worker = threading.get_ident()
+
+    def wait_for(self, arrays: T) -> T:
+        """Arrays of the device once they are computed, the turn given meanwhile."""
+        with self.given():
+            jax.block_until_ready(arrays)  # type: ignore[no-untyped-call]
         return arrays
+
+    @contextmanager
+    def _taken(self) -> Iterator[None]:
+        self._take()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _take(self) -> None:
+        with self._next:
+            self._lock.acquire()

@@ -43,6 +43,27 @@ def test_serving_compiles_nothing():
     assert learner.compilations == compilations
 
 
+def test_who_waits_comes_next_however_soon_the_turn_is_wanted_back():
+    turn, events = Turn(), list[str]()
+    waits = threading.Event()
+
+    def read() -> None:
+        waits.set()
+        with turn.reading():
+            events.append("reads")
+
+    reader = threading.Thread(target=read)
+    with turn.working():
+        reader.start()
+        waits.wait()
+        while not events:
+            with turn.given():
+                pass
+        events.append("works on")
+    reader.join()
+    assert events == ["reads", "works on"]
+
+
 def test_a_reader_comes_in_while_the_worker_waits_and_at_no_other_time():
     turn, events = Turn(), list[str]()
 
