@@ -262,6 +262,7 @@ class Device(Saved):
         for size in PADDED_SIZES:
             self.rows_of(np.zeros(size, np.int64))
             self.item_vectors(np.zeros(size, np.int32), self.live)
+        for size in (*PADDED_SIZES, GATE_EXAMPLES):
             for room in rooms(size, window):
                 self._read_windows(WindowBatch.empty(size, window), size, self.live, room)
         for size in catalogue_sizes(self._num_item_rows):
