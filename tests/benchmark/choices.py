@@ -21,12 +21,7 @@ from typing import Any
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "encoder": ("encoder=gru", "encoder=lstm", "encoder=convolution", "encoder=average", "head=variational"),
-    "loss": (
-        "loss=full_softmax",
-        "loss=full_softmax max-items=20000",
-        "loss=binary_cross_entropy",
-        "loss=squared_error",
-    ),
+    "loss": ("loss=full_softmax", "loss=binary_cross_entropy", "loss=squared_error"),
     "optimiser": ("optimiser=adamw", "optimiser=adagrad", "optimiser=sgd"),
     "schedule": ("schedule=warmup", "schedule=cosine", "schedule=inverse_sqrt"),
     "penalty": ("l1=1e-6", "l2=1e-6", "dropout=0", "dropout=0.4"),
