@@ -61,15 +61,15 @@ def run_all(parts: Sequence[str], docs: Path | None) -> tuple[list[Figure], list
     return figures, failed
 
 
-def write_tables(figures: Sequence[Figure], docs: Path, load: float) -> None:
-    """Put figures into the documents, beside older ones that were not measured anew, and the load of the machine."""
+def write_tables(figures: Sequence[Figure], docs: Path, circumstances: str) -> None:
+    """Put figures into the documents, beside older ones that were not measured anew, and say where it was."""
     kept = docs / "performance" / "figures.jsonl"
     older = [Figure.from_json(line) for line in kept.read_text().splitlines()] if kept.exists() else []
     by_name = {figure.name: figure for figure in (*older, *figures)}
     kept.write_text("".join(f"{figure.to_json()}\n" for figure in by_name.values()))
     telling = [target for target in TARGETS if target.name in TELLING]
     for path, targets in ((docs / "performance.md", TARGETS), (docs.parent / "README.md", telling)):
-        content = f"{table(by_name.values(), targets)}\n\n{machine()}; load by others before the last run: {load:.1f}."
+        content = f"{table(by_name.values(), targets)}\n\n{circumstances}"
         path.write_text(put_between(path.read_text(), MARK, content))
 
 
@@ -80,10 +80,11 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    load = os.getloadavg()[0]
-    figures, failed = run_all(asked.parts or PARTS, asked.docs)
+    parts, load = asked.parts or PARTS, os.getloadavg()[0]
+    figures, failed = run_all(parts, asked.docs)
     if asked.docs:
-        write_tables(figures, asked.docs, load)
+        circumstances = f"{machine()}; load by others before the last run ({', '.join(parts)}): {load:.1f}."
+        write_tables(figures, asked.docs, circumstances)
     if failed:
         say(f"failed: {', '.join(failed)}")
         sys.exit(1)
