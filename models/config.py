@@ -42,7 +42,7 @@ class ModelConfig:
     """Rows of the hashed query-token embedding."""
     batch_size: int = 256
     """Events of one learning step; fixed, so that load never changes the learning rate per event."""
-    num_negatives: int = 256
+    num_negatives: int = 512
     num_soft_targets: int = 4
     """Further positives of each example, sampled from what the counting memory expects after its window."""
     soft_target_weight: float = 0.3
@@ -56,7 +56,7 @@ class ModelConfig:
     """How the learning rates run over the steps."""
     schedule_steps: int = 10_000
     """Steps of the warm-up, between two restarts of the cosine, or before the inverse square root falls."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     row_learning_rate: float = 5e-3
     """Learning rate of embedding rows, which are touched rarely."""
     weight_decay: float = 1e-2

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import jax
 
+CPU_THREADS = {  # of XLA on a CPU: two make our small steps no faster, cost more, and stand in the way of all others
+    "NPROC": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+}
 CACHE_MODE = 0o700  # compiled code is run as it is found: nobody else may write it
 
 
@@ -19,6 +23,8 @@ def configure(*, preallocate: bool, compilation_cache: Path) -> None:
         OSError: the cache cannot be made.
     """
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", str(preallocate).lower())
+    for name, value in CPU_THREADS.items():
+        os.environ.setdefault(name, value)
     directory = compilation_cache.expanduser()
     directory.mkdir(parents=True, exist_ok=True, mode=CACHE_MODE)
     directory.chmod(CACHE_MODE)

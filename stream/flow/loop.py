@@ -207,10 +207,9 @@ class Flow:
         return self._intake.num_records > self._policy.micro_batch_size
 
     async def _learn(self) -> bool:
-        """Learn one batch if it is time to; False if there was nothing to do."""
+        """Learn if it is time to; False if there was nothing to do."""
         if self._batch_is_due():
-            with self._meters.learn.time():
-                await self._on_model_thread(partial(self._engine.learn_batch, is_behind=self._is_behind()))
+            await self._on_model_thread(partial(self._learn_batches, is_behind=self._is_behind()))
             self._tell_drift()
             self._oldest_pending_at = self._now() if self._engine.learner.num_pending else None
             self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
@@ -220,6 +219,13 @@ class Flow:
         else:
             return False
         return True
+
+    def _learn_batches(self, *, is_behind: bool) -> None:
+        """One batch; while behind all that wait, so that the model thread need not wait for the event loop between."""
+        num_waiting = self._engine.learner.num_pending // self._policy.learn_batch_size
+        for _ in range(min(max(num_waiting, 1), MAX_PENDING_BATCHES) if is_behind else 1):
+            with self._meters.learn.time():
+                self._engine.learn_batch(is_behind=is_behind)
 
     def _tell_drift(self) -> None:
         num_alarms = self._engine.learner.drift.num_alarms
