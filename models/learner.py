@@ -25,6 +25,7 @@ from models.saving import Array, Saved, State, joined, part_of, state_of
 from models.turn import Turn
 from models.vocabulary import ItemVocabulary, Resolved
 
+RANKED_ITEMS = 20_000  # up to as many, as many are scored as `score_sample_ratio` says; beyond, so many fewer
 BEHIND_EVERY = 8  # batches of which one is scored and teaches the gate while the learner is behind
 
 _NOTHING_SCORED = np.zeros(0, np.int32), np.zeros((0, len(RANKERS)), np.int32)
@@ -179,10 +180,12 @@ class OnlineLearner(Reader):
     def _sampled(self, rng: np.random.Generator) -> np.ndarray:
         """`[batch]` bool, true as often as `score_sample_ratio` says: many of some batches rather than few of each.
 
-        A call ranks `FEW` examples at the cost of one.
+        A call ranks `FEW` examples at the cost of one. It costs as much as there are items, so more than `RANKED_ITEMS`
+        make it rarer.
         """
-        share = min(1.0, max(self.config.score_sample_ratio, FEW / self.config.batch_size))
-        is_of_batch = rng.random() * share < self.config.score_sample_ratio
+        ratio = self.config.score_sample_ratio * min(1.0, RANKED_ITEMS / self.items.end)
+        share = min(1.0, max(ratio, FEW / self.config.batch_size))
+        is_of_batch = rng.random() * share < ratio
         return (rng.random(self.config.batch_size) < share) & is_of_batch
 
     def _start_items(self, items: np.ndarray, targets: np.ndarray) -> None:

@@ -220,7 +220,7 @@ class Settings(KafkaSettings):
     )
     score_sample_ratio: Ratio = Field(
         _DEFAULT_MODEL.score_sample_ratio,
-        description="Share of events ranked against the whole catalogue first.",
+        description="Share of events ranked against the whole catalogue first; beyond 20,000 items so many fewer.",
     )
     seed: int = Field(_DEFAULT_MODEL.seed, description="Seed of all random numbers.")
     gpu_preallocate: bool = Field(False, description="Let jax take 75 % of the GPU's memory at the first operation.")

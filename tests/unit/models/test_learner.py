@@ -299,3 +299,13 @@ def test_as_many_are_ranked_as_asked_for_though_few_batches_are():
 
     assert sampled.mean() == pytest.approx(0.05, rel=0.1)
     assert sampled.any(axis=1).mean() == pytest.approx(0.05 * 256 / 32, rel=0.1)
+
+
+def test_a_catalogue_beyond_the_limit_is_ranked_so_much_less_often(monkeypatch):
+    learner = a_learner(score_sample_ratio=0.5, batch_size=256)
+    learner.resolve_items([f"item {n}" for n in range(20)])
+    monkeypatch.setattr("models.learner.RANKED_ITEMS", learner.items.end / 4)
+
+    sampled = np.stack([learner._sampled(np.random.default_rng(i)) for i in range(1_000)])
+
+    assert sampled.mean() == pytest.approx(0.5 / 4, rel=0.1)
