@@ -16,7 +16,7 @@ from stream.flow.engine import Engine
 from stream.settings import Settings
 from tests.benchmark import pictures
 from tests.benchmark.figures import Figure, say, show
-from tests.benchmark.profile_event import drain, use_one_thread
+from tests.benchmark.profile_event import drain
 from tests.benchmark.shop import Shop
 
 COMMAND = ".venv/bin/python -m tests.benchmark.batch_sizes"
@@ -60,7 +60,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     pictures.add_option(parser)
     asked = parser.parse_args()
-    use_one_thread()
     settings = Settings.load()
     runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
     by_side: dict[str, list[float]] = {side: [] for side in SIDES}

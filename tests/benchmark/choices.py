@@ -7,10 +7,6 @@ N seeds and show their mean ± half the range; the other rows are one seed. Cost
 start and compilation included, as a ratio to that of the defaults. A choice that is refused has the reason in its row.
 """
 
-import os
-
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-
 import argparse
 import json
 import resource

@@ -7,10 +7,6 @@ are of the others. Values: a third of the clicks is followed by a slip to a rand
 the dwell that tells slips apart is 1,000 times too large for one click in ten, and multiplied by noise for all.
 """
 
-import os
-
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-
 import argparse
 import random
 from collections.abc import Iterable, Iterator

@@ -6,10 +6,6 @@ The simulated shop changes altogether every `--events` events (what leads where,
 before the first change and in a run without any it stays as it is. Each alternative is judged on the same events.
 """
 
-import os
-
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-
 import argparse
 import dataclasses
 from collections.abc import Iterator

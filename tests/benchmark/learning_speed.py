@@ -28,7 +28,6 @@ from models.learner import OnlineLearner
 from stream.settings import Settings
 from tests.benchmark import peers
 from tests.benchmark.figures import Figure, say, show
-from tests.benchmark.profile_event import use_one_thread
 from tests.benchmark.shop import Shop
 
 COMMAND = ".venv/bin/python -m tests.benchmark.learning_speed"
@@ -144,7 +143,6 @@ def training(config: ModelConfig) -> list[Figure]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
-    use_one_thread()
     settings = Settings.load()
     runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
     show(online_step(settings.learner()))

@@ -9,7 +9,6 @@ The last line is processor time, without the profiler: it hardly depends on what
 
 import argparse
 import cProfile
-import os
 import pstats
 import time
 from dataclasses import dataclass
@@ -58,11 +57,6 @@ class Record:
     timestamp: int
 
 
-def use_one_thread() -> None:
-    """Let jax compute on one thread, so that processor time is a share of one core; call before it computes."""
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-
-
 def chunks_of(records: list[tuple[int, bytes, bytes]], settings: Settings, first_offset: int) -> list[Chunk]:
     """A micro-batch as the agents would hand it over: decoded, a chunk a topic."""
     chunks = []
@@ -103,7 +97,6 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=50_000)
     parser.add_argument("--dump", help="where to keep the profile, for snakeviz and the like")
     asked = parser.parse_args()
-    use_one_thread()
     settings = Settings.load()
     runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
     engine = Engine(settings)

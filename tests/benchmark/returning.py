@@ -10,10 +10,6 @@ FILE is an event log as `interest-stream evaluate` takes; shown are first events
 beside all others. Replay is as by default, then none; events and predictions are the same.
 """
 
-import os
-
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-
 import argparse
 from collections.abc import Iterable, Iterator
 from itertools import islice

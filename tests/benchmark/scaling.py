@@ -19,7 +19,7 @@ from stream.settings import Settings
 from tests.benchmark import pictures
 from tests.benchmark.figures import Figure, say, show
 from tests.benchmark.population import lived, multiplied, settle
-from tests.benchmark.profile_event import drain, use_one_thread
+from tests.benchmark.profile_event import drain
 from tests.benchmark.shop import Shop
 
 COMMAND = ".venv/bin/python -m tests.benchmark.scaling"
@@ -72,7 +72,6 @@ def main() -> None:
     parser.add_argument("--axes", nargs="+", choices=AXES, default=list(AXES))
     pictures.add_option(parser)
     asked = parser.parse_args()
-    use_one_thread()
     settings = Settings.load()
     runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
     by_axis = {}

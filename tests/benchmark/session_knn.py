@@ -7,10 +7,6 @@ published but for an item's rarity, which counts its sessions, and with the sett
 It takes in every event at once, where ours learns after 256.
 """
 
-import os
-
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-
 import argparse
 import math
 from collections import defaultdict

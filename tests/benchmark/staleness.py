@@ -15,10 +15,6 @@ the newest, as where events are read at once and weights arrive late. As old as 
 Learning steps are of 256 events, so that weights of now are up to so many events old.
 """
 
-import os
-
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-
 import argparse
 from collections import deque
 from collections.abc import Iterable, Iterator

@@ -7,10 +7,6 @@ turned in one of the first sessions after that, and of one who has not in the se
 the figure is the area under the curve of the emitted drift: the chance that it is higher for the former.
 """
 
-import os
-
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-
 import argparse
 from dataclasses import dataclass
 
