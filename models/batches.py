@@ -8,6 +8,8 @@ from models.config import ModelConfig
 from models.features import PURCHASE, Examples, WindowBatch
 from models.layout import Array, Layout
 
+FEW_WINDOWS = 128  # so few are read in a millisecond whatever their room is; each room is a compilation
+
 
 class Positions(NamedTuple):
     """Windows as the network reads them.
@@ -94,6 +96,8 @@ def rooms(batch: int, time: int) -> tuple[Room, ...]:
     Newcomers' windows, usual ones with few searches and with many, full ones, and anything.
     """
     everything, usual, few = batch * time, -(-batch * time // 3), -(-batch * time // 6)
+    if batch <= FEW_WINDOWS:
+        return (Room(everything, everything, is_shared=False),)
     sizes = (few, batch // 4), (usual, batch), (usual, usual), (everything, usual)
     some = (Room(events, max(1, min(queries, events))) for events, queries in sizes)
     return *some, Room(everything, everything, is_shared=False)

@@ -5,27 +5,27 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models.batches import BatchBuilder, Candidates, StepBatch, rooms
+from models.batches import FEW_WINDOWS, BatchBuilder, Candidates, StepBatch, rooms
 from models.features import Examples
 from tests.unit.models.builders import a_config, windows_of
 
-CONFIG = a_config(batch_size=8, num_negatives=4, num_soft_targets=1)
+CONFIG = a_config(batch_size=256, num_negatives=4, num_soft_targets=0)
 ROOMS = rooms(CONFIG.batch_size, 4)
 
 
 def a_step(*windows: list[int], targets: int | list[int] = 1, room_number: int | None = None) -> StepBatch:
     count = len(windows)
     examples = Examples(windows_of(*windows), np.full(count, targets, np.int32), np.zeros(count, np.int8))
-    builder = BatchBuilder(CONFIG, np.zeros((1 + CONFIG.max_queries, 3), np.int32), num_item_rows=100)
+    builder = BatchBuilder(CONFIG, np.zeros((1 + CONFIG.max_queries, 3), np.int32), num_item_rows=1_000)
     negatives = Candidates(np.arange(1, 5, dtype=np.int32), np.zeros(4, np.float32))
     room = None if room_number is None else ROOMS[room_number]
-    return builder.step(examples, np.zeros((count, 1), np.int32), negatives, room)
+    return builder.step(examples, np.zeros((count, 0), np.int32), negatives, room)
 
 
 def test_each_room_holds_what_the_one_before_it_does_and_the_last_anything():
     for smaller, larger in pairwise(ROOMS):
         assert larger.holds(smaller.events, smaller.queries)
-    assert ROOMS[-1].holds(8 * 4, 8 * 4)
+    assert ROOMS[-1].holds(256 * 4, 256 * 4)
 
 
 @pytest.mark.parametrize("room", range(len(ROOMS)))
@@ -44,9 +44,13 @@ def test_a_small_batch_gets_the_room_number():
 
 
 def test_more_rows_than_the_room_number_has_get_a_larger_one():
-    windows = [[20 + user] for user in range(6)]
-    few_rows, many_rows = a_step(*windows), a_step(*windows, targets=[30 + user for user in range(6)])
+    windows = [[300 + user] for user in range(170)]
+    few_rows, many_rows = a_step(*windows), a_step(*windows, targets=[600 + user for user in range(170)])
 
     assert len(few_rows.positions.slots) == ROOMS[0].events
     assert len(many_rows.positions.slots) > ROOMS[0].events
-    assert {*range(20, 26), *range(30, 36)} <= set(np.asarray(many_rows.rows).tolist())
+    assert {*range(300, 470), *range(600, 770)} <= set(np.asarray(many_rows.rows).tolist())
+
+
+def test_few_windows_have_one_room():
+    assert len(rooms(FEW_WINDOWS, 4)) == 1
