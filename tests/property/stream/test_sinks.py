@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from stream import outage
 from stream.errors import AwayError, ConfigError
 from stream.records.updates import InterestUpdate, encode_update
 from stream.sinks import follower as module
@@ -103,7 +104,7 @@ def an_update(user: str, version: int) -> InterestUpdate:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRY_EVERY_S", 0.0)
+    monkeypatch.setattr(outage, "FIRST_WAIT_S", 0.0)
     monkeypatch.setattr(module, "LOOK_EVERY_S", 0.0)
 
 
