@@ -103,10 +103,9 @@ def rooms(batch: int, time: int) -> tuple[Room, ...]:
     return *some, Room(everything, everything, is_shared=False)
 
 
-def rooms_for(windows: WindowBatch, batch: int) -> list[Room]:
-    """Those of `rooms` that hold the windows, the least first."""
-    num_events, num_queries = int(np.count_nonzero(windows.slots)), len(np.unique(windows.slots[windows.slots < 0]))
-    return [room for room in rooms(batch, windows.slots.shape[1]) if room.holds(num_events, num_queries)]
+def rooms_for(num_events: int, num_queries: int, batch: int, time: int) -> list[Room]:
+    """Those of `rooms` that hold so many events and different queries, the least first."""
+    return [room for room in rooms(batch, time) if room.holds(num_events, num_queries)]
 
 
 class BatchBuilder:
@@ -135,7 +134,7 @@ class BatchBuilder:
         if is_query.any():
             queries, at = np.unique(-slots[is_query], return_inverse=True)
             slots[is_query] = -1 - at.astype(np.int32)
-        room = room or rooms_for(windows, batch)[0]
+        room = room or rooms_for(len(slots), len(queries), batch, windows.slots.shape[1])[0]
         tokens = self._tokens[queries]
         return Positions(
             pad_rows(slots, room.events),
@@ -156,7 +155,9 @@ class BatchBuilder:
         self, examples: Examples, soft_targets: np.ndarray, negatives: Candidates, room: Room | None = None
     ) -> StepBatch:
         """Examples padded to the batch size, in `room` or the least that will do for windows and table rows."""
-        fitting = [room] if room else rooms_for(examples.windows, self._config.batch_size)
+        slots, size = examples.windows.slots, self._config.batch_size
+        num_queries = len(np.unique(slots[slots < 0]))
+        fitting = [room] if room else rooms_for(int(np.count_nonzero(slots)), num_queries, size, slots.shape[1])
         return next(batch for room in fitting if (batch := self._step_in(room, examples, soft_targets, negatives)))
 
     def _step_in(

@@ -57,6 +57,15 @@ class Record:
     timestamp: int
 
 
+def ready_engine(settings: Settings) -> Engine:
+    """An engine without any state, compiled; call once in a process, before anything is computed."""
+    runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
+    engine = Engine(settings)
+    engine.compile()
+    engine.begin(1)
+    return engine
+
+
 def chunks_of(records: list[tuple[int, bytes, bytes]], settings: Settings, first_offset: int) -> list[Chunk]:
     """A micro-batch as the agents would hand it over: decoded, a chunk a topic."""
     chunks = []
@@ -98,10 +107,7 @@ def main() -> None:
     parser.add_argument("--dump", help="where to keep the profile, for snakeviz and the like")
     asked = parser.parse_args()
     settings = Settings.load()
-    runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
-    engine = Engine(settings)
-    engine.compile()
-    engine.begin(1)
+    engine = ready_engine(settings)
     records = Shop(asked.users, asked.items).records(2 * asked.events, int(time.time() * 1000) - 2 * asked.events)
     drain(engine, settings, list(islice(records, asked.events)))  # users and items get their places
     half = asked.events // 2

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import jax
 
-from models import runtime
-from stream.flow.engine import Engine
 from stream.settings import Settings
 from tests.benchmark.figures import say
-from tests.benchmark.profile_event import drain
+from tests.benchmark.profile_event import drain, ready_engine
 from tests.benchmark.shop import Shop
 
 WARM_UP = 20_480  # events
@@ -28,10 +26,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=5_120)
     asked = parser.parse_args()
     settings = Settings.load()
-    runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
-    engine = Engine(settings)
-    engine.compile()
-    engine.begin(1)
+    engine = ready_engine(settings)
     records = Shop().records(WARM_UP + asked.events, int(time.time() * 1000))
     drain(engine, settings, list(islice(records, WARM_UP)))
     with jax.profiler.trace(str(asked.folder), create_perfetto_trace=True):
