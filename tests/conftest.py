@@ -1,10 +1,13 @@
 """Brokers for the tests that ask for one: a test that does not ask never starts one, and one that finds none fails."""
 
 import os
+import socket
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from kafka.net.inet import KafkaNetSocket
 
 from tests.support.kafka import Kafka, NoKafkaError, start_kafka, start_own_kafka
 from tests.support.worker import NICENESS_VARIABLE
@@ -15,6 +18,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("timely"):
             item.add_marker(pytest.mark.xdist_group("timely"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _close_what_kafka_python_forgets() -> Iterator[None]:
+    """The socket of a connection that is refused, or lost or given up before it stands."""
+    connect = KafkaNetSocket.sock_connect
+
+    async def connect_or_close(self: KafkaNetSocket, net: Any, sock: socket.socket, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await connect(self, net, sock, *args, **kwargs)
+        except BaseException:
+            sock.close()
+            raise
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KafkaNetSocket, "sock_connect", connect_or_close)
+        yield
 
 
 @pytest.fixture(autouse=True)

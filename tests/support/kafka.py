@@ -145,7 +145,7 @@ def _lists_topics(bootstrap: str) -> bool:
     try:
         socket.create_connection(
             (host, int(port)), timeout=1
-        ).close()  # kafka-python leaks a socket where nobody listens
+        ).close()  # an admin client that finds nobody leaves a thread
         admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=1_000, request_timeout_ms=2_000)
         try:
             admin.list_topics()
