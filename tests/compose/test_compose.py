@@ -62,7 +62,7 @@ def test_the_simulator_sends_events_until_it_is_stopped(compose: Compose) -> Non
 
 
 def test_the_sink_fills_a_redis_and_fills_it_anew_when_that_lost_everything(compose: Compose) -> None:
-    compose.run("--profile", "redis", "up", "--detach", "sink")
+    compose.run("--profile", "redis", "up", "--detach", "redis-sink")
     with redis.Redis.from_url(compose.redis_url) as store:
 
         def has_all() -> bool:
@@ -71,8 +71,8 @@ def test_the_sink_fills_a_redis_and_fills_it_anew_when_that_lost_everything(comp
         wait_until(has_all, SINK_ANSWERS_WITHIN_S)
         store.flushall()
         wait_until(has_all, SINK_ANSWERS_WITHIN_S)
-    sink = compose.container("sink")
-    compose.run("--profile", "redis", "stop", "sink")
+    sink = compose.container("redis-sink")
+    compose.run("--profile", "redis", "stop", "redis-sink")
     assert state(sink, "ExitCode") == "0"
 
 
