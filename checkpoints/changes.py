@@ -91,7 +91,7 @@ class StoredChange:
         if "lengths" in columns:
             self.values: Array | Sequence[bytes] = _cut(columns["blob"].tobytes(), columns["lengths"])
         else:
-            self.values = columns["values"]
+            self.values = _untrimmed(columns)
 
 
 def _as_arrays(change: Change) -> dict[str, Array]:
@@ -99,9 +99,30 @@ def _as_arrays(change: Change) -> dict[str, Array]:
     if change.rows is not None:
         columns["rows"] = change.rows
     if isinstance(change.values, np.ndarray):
-        return columns | {"values": change.values}
+        return columns | _trimmed(change.values)
     lengths = np.fromiter(map(len, change.values), np.int32, len(change.values))
     return columns | {"lengths": lengths, "blob": np.frombuffer(b"".join(change.values), np.uint8)}
+
+
+def _trimmed(values: Array) -> dict[str, Array]:
+    """Without the outer columns that are zero in all rows, as most are in windows that are not full."""
+    if values.ndim != 2 or not values.size:
+        return {"values": values}
+    used = np.flatnonzero(values.any(axis=0))
+    start, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+    if end - start == values.shape[1]:
+        return {"values": values}
+    return {"values": values[:, start:end], "columns": np.array([start, values.shape[1]], np.int64)}
+
+
+def _untrimmed(columns: Mapping[str, Array]) -> Array:
+    kept = columns["values"]
+    if "columns" not in columns:
+        return kept
+    start, width = columns["columns"].tolist()
+    values = np.zeros((len(kept), width), kept.dtype)
+    values[:, start : start + kept.shape[1]] = kept
+    return values
 
 
 def _cut(blob: bytes, lengths: Array) -> list[bytes]:

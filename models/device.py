@@ -157,15 +157,26 @@ class Device(Saved):
         network, gate = self._copy((self.live.network, self.live.gate))
         return Weights(network, gate, *table, self.step)
 
-    def encode(self, windows: WindowBatch, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
-        """Interests of any number of windows and how uncertain they are: `[windows, dim]`, `[windows]` float32."""
-        interests, uncertainties = [np.zeros((0, self._config.dim), np.float32)], [np.zeros(0, np.float32)]
-        for part, size in _parts(len(windows)):
-            some = windows.take(part)
-            _, interest, _, uncertainty = self.turn.wait_for(self._read_windows(some, size, weights))
-            interests.append(np.asarray(interest)[: len(some)])
-            uncertainties.append(np.asarray(uncertainty)[: len(some)])
-        return np.concatenate(interests), np.concatenate(uncertainties)
+    def encode(self, windows: WindowBatch, weights: Weights) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+        """Begin to encode any number of windows.
+
+        Returns:
+            Waits; returns interests and how uncertain they are: `[windows, dim]`, `[windows]` float32.
+        """
+        under_way = [
+            (self._read_windows(windows.take(part), size, weights), min(size, len(windows) - part.start))
+            for part, size in _parts(len(windows))
+        ]
+
+        def ended() -> tuple[np.ndarray, np.ndarray]:
+            interests, uncertainties = [np.zeros((0, self._config.dim), np.float32)], [np.zeros(0, np.float32)]
+            for (_, interest, _, uncertainty), count in under_way:
+                self.turn.wait_for((interest, uncertainty))
+                interests.append(np.asarray(interest)[:count])
+                uncertainties.append(np.asarray(uncertainty)[:count])
+            return np.concatenate(interests), np.concatenate(uncertainties)
+
+        return ended
 
     def _read_windows(
         self, windows: WindowBatch, size: int, weights: Weights, room: Room | None = None

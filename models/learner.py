@@ -1,5 +1,6 @@
 """The online learner: examples in, vectors out, everything it knows as arrays. Knows no users, clocks or brokers."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from models.turn import Turn
 from models.vocabulary import ItemVocabulary, Resolved
 
 RANKED_ITEMS = 20_000  # up to as many, as many are scored as `score_sample_ratio` says; beyond, so many fewer
+STEPS_UNDER_WAY = 4  # of the device while the host prepares the next; a loss is read so many batches later
 BEHIND_EVERY = 8  # batches of which one is scored and teaches the gate while the learner is behind
 
 _NOTHING_SCORED = np.zeros(0, np.int32), np.zeros((0, len(RANKERS)), np.int32)
@@ -64,7 +66,7 @@ class OnlineLearner(Reader):
         self._is_touched = np.zeros(num_rows, bool)
         self._touched: list[np.ndarray] = []
         self._num_batches = self._num_replays = self._num_recycled = 0
-        self._running = Running(0.0, 0.0, 0)
+        self._running = deque([Running(0.0, 0.0, 0)] * STEPS_UNDER_WAY)
 
     @property
     def compilations(self) -> int:
@@ -146,10 +148,11 @@ class OnlineLearner(Reader):
         loss, gate_loss = self._teach(examples, items, is_taught, is_whole) if is_taught.any() else (0.0, 0.0)
         self._remember(examples, items, is_taught)
         self._num_batches += 1
-        running = Running(loss, gate_loss, int(is_taught.sum()))
-        ended, self._running = self.turn.wait_for(self._running).ended(), running
+        num_taught = int(is_taught.sum())
+        self._running.append(Running(loss, gate_loss, num_taught))
+        ended = self.turn.wait_for(self._running.popleft()).ended()
         self.drift.note(ended.loss, ended.num_taught)
-        num_skipped = len(examples) - running.num_taught
+        num_skipped = len(examples) - num_taught
         return LearnReport(ended.loss, ended.gate_loss, len(examples), num_skipped, scored, ranks)
 
     def replay_batch(self) -> None:
@@ -302,8 +305,7 @@ class OnlineLearner(Reader):
         self._is_touched[own["touched"]] = True
         self._touched = [own["touched"]]
         self._num_batches, self._num_replays, self._num_recycled = own["counts"].tolist()
-        loss, gate_loss, num_taught = own["running"].tolist()
-        self._running = Running(loss, gate_loss, int(num_taught))
+        self._running = deque(Running(loss, gate, int(num_taught)) for loss, gate, num_taught in own["running"].tolist())
 
 
 class _Counters(Saved):
@@ -318,6 +320,6 @@ class _Counters(Saved):
         return {
             "is_fresh": learner._is_fresh[: learner.items.end],
             "touched": np.flatnonzero(learner._is_touched).astype(np.int32),
-            "running": np.array(learner._running.ended(), np.float32),
+            "running": np.array([running.ended() for running in learner._running], np.float32),
             "counts": np.array([learner._num_batches, learner._num_replays, learner._num_recycled], np.int64),
         }

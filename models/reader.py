@@ -58,9 +58,17 @@ class Reader:
 
         A row does not depend on the others, except that the padded size of the call may change its last bit.
         """
-        newest = windows.newest(self.config.encoder_window)
-        interests, uncertainties = self._device.encode(newest, self._weights())
-        return Reading(interests, uncertainties if self.config.head == "variational" else None)
+        return self.begin_reading(windows)()
+
+    def begin_reading(self, windows: WindowBatch) -> Callable[[], Reading]:
+        """As `read`, by the weights of now, whatever is learned until the returned function is called, which waits."""
+        encoded = self._device.encode(windows.newest(self.config.encoder_window), self._weights())
+
+        def reading() -> Reading:
+            interests, uncertainties = encoded()
+            return Reading(interests, uncertainties if self.config.head == "variational" else None)
+
+        return reading
 
     def item_vectors(self, slots: np.ndarray) -> np.ndarray:
         """What interests are compared with: `[items, dim]` float32 of unit length, for `slots` `[items]` int32."""

@@ -110,9 +110,9 @@ class Engine:
         """Count records as read that cannot be read any more."""
         self.updater.next_offsets.update(next_offset_of)
 
-    def process(self, chunks: Sequence[Chunk]) -> Outcome:
-        """One micro-batch."""
-        return self.updater.process(chunks)
+    def process(self, chunks: Sequence[Chunk], meanwhile: Callable[[], None] = lambda: None) -> Outcome:
+        """One micro-batch; `meanwhile` as of `Updater.process`."""
+        return self.updater.process(chunks, meanwhile)
 
     def work(self, piece: Callable[[], R]) -> R:
         """Let `piece` change this state, which nobody reads but where it waits for the device."""

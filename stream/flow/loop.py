@@ -27,6 +27,7 @@ from stream.settings import Settings
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
 SERVE_EVERY_S = 1.0  # age of the weights in answers at the most; costs a copy of the rows that moved
+TAKEN_AHEAD_RATIO = 0.1  # of a checkpoint's interval, at its end: rows copied earlier would change once more
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
 
 R = TypeVar("R")
@@ -179,8 +180,14 @@ class Flow:
         chunks = self._intake.take(self._policy.micro_batch_size)
         self._refusal_log.note(chunks, self._now())
         self._refusals.check(chunks, self._now())
+        learns = self._is_behind()
+        left_s = self._checkpoint_due_at - self._now()
+        is_checkpoint_near = left_s < TAKEN_AHEAD_RATIO * self._policy.checkpoint_interval_s
+        process = partial(self._process, chunks, learns=learns, is_checkpoint_near=is_checkpoint_near)
         with self._meters.micro_batch.time():
-            outcome = await self._on_model_thread(partial(self._process, chunks))
+            outcome = await self._on_model_thread(process)
+        if learns:
+            self._note_learning()
         self.num_updates += outcome.num_updates
         await self._publisher.send(self._policy.updates_topic, outcome.updates)
         self.latency.note(time.time(), chunks)
@@ -189,9 +196,15 @@ class Flow:
         if self._oldest_pending_at is None and self._engine.learner.num_pending:
             self._oldest_pending_at = self._now()
 
-    def _process(self, chunks: Sequence[Chunk]) -> Outcome:
-        self._engine.take_ahead()
-        return self._engine.process(chunks)
+    def _process(self, chunks: Sequence[Chunk], *, learns: bool, is_checkpoint_near: bool) -> Outcome:
+        """A worker that is behind `learns` while the device encodes: its two processors shall both be busy."""
+        if is_checkpoint_near:
+            self._engine.take_ahead()
+        return self._engine.process(chunks, self._learn_what_waits) if learns else self._engine.process(chunks)
+
+    def _learn_what_waits(self) -> None:
+        for _ in range(self._engine.learner.num_pending // self._policy.learn_batch_size):
+            self._learn_batch(is_behind=True)
 
     def _measure_latency(self, chunks: Sequence[Chunk]) -> None:
         now_ms = time.time() * 1000
@@ -209,10 +222,8 @@ class Flow:
     async def _learn(self) -> bool:
         """Learn if it is time to; False if there was nothing to do."""
         if self._batch_is_due():
-            await self._on_model_thread(partial(self._learn_batches, is_behind=self._is_behind()))
-            self._tell_drift()
-            self._oldest_pending_at = self._now() if self._engine.learner.num_pending else None
-            self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
+            await self._on_model_thread(partial(self._learn_batch, is_behind=self._is_behind()))
+            self._note_learning()
         elif self._replays_due:
             self._replays_due -= 1
             await self._on_model_thread(self._engine.replay_batch)
@@ -220,12 +231,14 @@ class Flow:
             return False
         return True
 
-    def _learn_batches(self, *, is_behind: bool) -> None:
-        """One batch; while behind all that wait, so that the model thread need not wait for the event loop between."""
-        num_waiting = self._engine.learner.num_pending // self._policy.learn_batch_size
-        for _ in range(min(max(num_waiting, 1), MAX_PENDING_BATCHES) if is_behind else 1):
-            with self._meters.learn.time():
-                self._engine.learn_batch(is_behind=is_behind)
+    def _learn_batch(self, *, is_behind: bool) -> None:
+        with self._meters.learn.time():
+            self._engine.learn_batch(is_behind=is_behind)
+
+    def _note_learning(self) -> None:
+        self._tell_drift()
+        self._oldest_pending_at = self._now() if self._engine.learner.num_pending else None
+        self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
 
     def _tell_drift(self) -> None:
         num_alarms = self._engine.learner.drift.num_alarms

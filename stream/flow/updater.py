@@ -5,7 +5,7 @@ It talks to the learner through two seams: where examples go (`Learner.add`), an
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from faust.types import TP
 from models.features import KINDS, Examples, WindowBatch
 from models.learner import OnlineLearner
 from models.reader import Reader
+from models.reports import Reading
 from models.saving import Array, Saved, State, part_of, state_of
 from models.vocabulary import SlotTable
 from stream.flow.columns import EventColumns
@@ -120,8 +121,16 @@ class Updater:
         self.ledger: dict[str, TopicLedger] = {}
         self.next_offsets: dict[TP, int] = {}
 
-    def process(self, chunks: Sequence[Chunk]) -> Outcome:
-        """Let the records of `chunks` change the state; returns what is to be sent."""
+    def process(self, chunks: Sequence[Chunk], meanwhile: Callable[[], None] = lambda: None) -> Outcome:
+        """Let the records of `chunks` change the state.
+
+        Args:
+            chunks: consecutive by partition.
+            meanwhile: called once, while the device encodes; it may let the learner learn.
+
+        Returns:
+            What is to be sent.
+        """
         outcome = Outcome(dead_letters=[letter for chunk in chunks for letter in chunk.dead_letters])
         self._erase(chunks, outcome)
         arrived = EventColumns.of_chunks(chunks)
@@ -132,8 +141,10 @@ class Updater:
             arrived.kinds[admitted], arrived.values[admitted], self._policy.values
         )
         in_order = admitted[arrived.take(admitted).in_event_time_order()]
-        if len(in_order):
-            self._apply(arrived.take(in_order), users[in_order], outcome)
+        emit = self._apply(arrived.take(in_order), users[in_order], outcome) if len(in_order) else None
+        meanwhile()
+        if emit:
+            emit()
         return outcome
 
     @property
@@ -253,13 +264,13 @@ class Updater:
             )
             self.ledger[chunk.tp.topic] = self.ledger.get(chunk.tp.topic, TopicLedger()).plus(entry)
 
-    def _apply(self, events: EventColumns, users: Array, outcome: Outcome) -> None:
-        """Window, examples and updates of admitted events in event-time order."""
+    def _apply(self, events: EventColumns, users: Array, outcome: Outcome) -> Callable[[], None]:
+        """Window and examples of admitted events in event-time order; what is returned emits their updates."""
         slots = self._resolve_subjects(events)
         before = self._push(events, users, slots)
         if self._policy.is_learning:
             self._teach(events, slots, before, outcome)
-        self._emit(events, users, outcome)
+        return self._begin_to_emit(events, users, outcome)
 
     def _teach(self, events: EventColumns, slots: Array, before: WindowBatch, outcome: Outcome) -> None:
         """Hand the learner what can be predicted: items that have a slot."""
@@ -277,25 +288,37 @@ class Updater:
             before.put(group, self._windows.before(users[group], later, self._policy.encoder_window))
         return before
 
-    def _emit(self, events: EventColumns, users: Array, outcome: Outcome) -> None:
-        """One update for each user that has changed, to the partition its last event came from."""
+    def _begin_to_emit(self, events: EventColumns, users: Array, outcome: Outcome) -> Callable[[], None]:
+        """One update for each user that has changed, to the partition its last event came from.
+
+        The device begins to encode; what is returned waits for it, and makes the records.
+        """
         self.version += 1
         changed, from_end = np.unique(users[::-1], return_index=True)
         last = len(users) - 1 - from_end
-        reading = self.learner.read(self._windows.newest(changed, self._policy.encoder_window))
+        reading = self.learner.begin_reading(self._windows.newest(changed, self._policy.encoder_window))
+        model_step = self.learner.model_step
+
+        def emit() -> None:
+            interests = self._advance(changed, reading())
+            emitted, wanted = np.flatnonzero(interests.should_emit), self._policy.top_items
+            who = changed[emitted]
+            records = self._encoder.updates(
+                user_ids=events.user_ids[last[emitted]],
+                version=self.version,
+                times_ms=self._windows.newest_ms(who),
+                model_step=model_step,
+                interests=interests.take(emitted),
+                num_events=self._windows.num_events(who),
+                top_items=self._top_items(self.learner, who, wanted) if wanted.count else None,
+            )
+            for partition, record in zip(events.partitions[last[emitted]].tolist(), records, strict=True):
+                outcome.updates[partition].append(record)
+
+        return emit
+
+    def _advance(self, changed: Array, reading: Reading) -> Interests:
         times_ms = self._windows.newest_ms(changed)
         interests = self._interests.advance(changed, reading.interests, times_ms, self._policy.emission)
-        interests = replace(interests, uncertainty=reading.uncertainties)
         self.onlooker.note(changed)
-        emit, wanted = np.flatnonzero(interests.should_emit), self._policy.top_items
-        records = self._encoder.updates(
-            user_ids=events.user_ids[last[emit]],
-            version=self.version,
-            times_ms=times_ms[emit],
-            model_step=self.learner.model_step,
-            interests=interests.take(emit),
-            num_events=self._windows.num_events(changed[emit]),
-            top_items=self._top_items(self.learner, changed[emit], wanted) if wanted.count else None,
-        )
-        for partition, record in zip(events.partitions[last[emit]].tolist(), records, strict=True):
-            outcome.updates[partition].append(record)
+        return replace(interests, uncertainty=reading.uncertainties)
