@@ -91,6 +91,7 @@ class OnlineLearner(Reader):
     def compile(self) -> None:
         """Compile every padded shape; seconds, or less with a warm compilation cache."""
         self._device.compile()
+        self._memory.compile()
 
     def resolve_items(self, item_ids: Sequence[str]) -> Resolved:
         """Slots of items, new ones admitted; the learner forgets what `evicted` slots held, the caller should too."""
@@ -305,7 +306,9 @@ class OnlineLearner(Reader):
         self._is_touched[own["touched"]] = True
         self._touched = [own["touched"]]
         self._num_batches, self._num_replays, self._num_recycled = own["counts"].tolist()
-        self._running = deque(Running(loss, gate, int(num_taught)) for loss, gate, num_taught in own["running"].tolist())
+        self._running = deque(
+            Running(loss, gate, int(num_taught)) for loss, gate, num_taught in own["running"].tolist()
+        )
 
 
 class _Counters(Saved):

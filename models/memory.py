@@ -97,6 +97,7 @@ class CountingMemory(Saved):
 
     def __init__(self, config: ModelConfig, first_item: int, num_rows: int) -> None:
         super().__init__()
+        self._config = config
         self._first_item = first_item
         self._end = first_item
         self.components = Components(config.encoder_window)
@@ -106,6 +107,13 @@ class CountingMemory(Saved):
         self._trend = np.zeros(num_rows, np.float64)
         self._trend_total = 0.0
         self._trend_unit = 1.0
+
+    def compile(self) -> None:
+        """Compile the loops over neighbours, on a scratch state."""
+        scratch = CountingMemory(self._config, self._first_item, 2)
+        items = np.ones((1, self._config.encoder_window), np.int32)
+        scratch.learn(items, items[:, 0])
+        scratch.sample_successors(items, 1, np.random.default_rng(0))
 
     def recent_items(self, slots: np.ndarray) -> np.ndarray:
         """Windows of admitted items only, right-aligned: `[batch, time]` int32, 0 = empty."""
@@ -152,14 +160,8 @@ class CountingMemory(Saved):
             `[batch, count]` int32, with repetition; 0 where nothing is known to have followed.
         """
         asked = items[:, : -1 - self.components.num_lags : -1]
-        by_lag = np.cumsum(self.components.counting_rule()[self.components.successors] * (asked > 0), axis=1)
-        draws = rng.random((2, len(items), count), np.float32)
-        lag = (by_lag[:, None, :] <= draws[0][..., None] * by_lag[:, None, -1:]).sum(2)
-        source = np.take_along_axis(asked, np.minimum(lag, asked.shape[1] - 1), axis=1)
-        counts = np.cumsum(self.successors.counts[source], axis=2)
-        at = (counts <= draws[1][..., None] * counts[..., -1:]).sum(2)
-        drawn = self.successors.ids[source, np.minimum(at, counts.shape[2] - 1)]
-        return np.where(counts[..., -1] > 0, drawn, 0)
+        weights = self.components.counting_rule()[self.components.successors]
+        return self.successors.draw(asked, weights, rng.random((2, len(items), count), np.float32))
 
     def learn(self, items: np.ndarray, targets: np.ndarray) -> None:
         """Count what followed; `items` `[batch, time]` as from `recent_items`, `targets` `[batch]` int32."""

@@ -1,12 +1,21 @@
 """For each item the neighbours it was seen with most, with counts that decay, in fixed slots. Plain numpy."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
+from models.compiled import Compiled, inlined
 from models.saving import Array, Column, Saved, State
 
 LARGEST_UNIT = 1e20  # weights grow instead of all old ones shrinking; beyond this everything is scaled down, once
+
+
+class _Kept(NamedTuple):
+    """`[items, num_slots]` each: int32 neighbours and their float32 counts."""
+
+    ids: Array
+    counts: Array
 
 
 class NeighbourCounts(Saved):
@@ -29,29 +38,25 @@ class NeighbourCounts(Saved):
 
     def add(self, sources: np.ndarray, neighbours: np.ndarray, weights: np.ndarray) -> None:
         """Count `neighbours[i]` as a neighbour of `sources[i]`; pairs may repeat."""
-        keys, inverse = np.unique(sources.astype(np.int64) * len(self.ids) + neighbours, return_inverse=True)
-        gained = np.bincount(inverse, weights * self.unit).astype(np.float32)
-        source, neighbour = np.divmod(keys, len(self.ids))
-        is_same = self.ids[source] == neighbour[:, None]
-        at = is_same.argmax(1)
-        known = is_same[np.arange(len(at)), at]
-        self.counts[source[known], at[known]] += gained[known]
-        self._mark(source[known], at[known])
-        self._admit(source[~known], neighbour[~known], gained[~known])
+        touched = np.empty(len(sources), np.int64)
+        _add(self._kept, sources, neighbours, (weights * self.unit).astype(np.float32), touched)
+        self.end = max(self.end, 1 + int(sources.max(initial=-1)))
+        self.tracker.mark(touched)
 
-    def _admit(self, source: np.ndarray, neighbour: np.ndarray, gained: np.ndarray) -> None:
-        """Distinct new pairs, sorted by source: the r-th of a source takes its r-th lightest slot."""
-        if not len(source):
-            return
-        rank = np.arange(len(source)) - np.searchsorted(source, source)
-        counts = self.counts[source]
-        at = counts.argmin(1)
-        later = np.flatnonzero(rank)
-        order = counts[later].argsort(1, kind="stable")
-        at[later] = order[np.arange(len(later)), np.minimum(rank[later], counts.shape[1] - 1)]
-        self.ids[source, at] = neighbour
-        self.counts[source, at] = gained
-        self._mark(source, at)
+    def draw(self, items: np.ndarray, weights: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        """Neighbours drawn for rows of items: first which item is asked, by its weight, then which of its neighbours.
+
+        Args:
+            items: `[batch, lags]` int32, 0 for none.
+            weights: `[lags]` float32.
+            draws: `[2, batch, count]` float32, uniform in [0, 1).
+
+        Returns:
+            `[batch, count]` int32; 0 where the item that was asked has no neighbours.
+        """
+        drawn = np.zeros(draws.shape[1:], np.int32)
+        _draw(self._kept, items, weights, draws, drawn)
+        return drawn
 
     def age(self, num_events: int) -> None:
         """Let counts lose weight."""
@@ -88,6 +93,52 @@ class NeighbourCounts(Saved):
         self.unit = float(state["unit"])
         self.tracker.clear()
 
-    def _mark(self, sources: np.ndarray, at: np.ndarray) -> None:
-        self.end = max(self.end, 1 + int(sources.max(initial=-1)))
-        self.tracker.mark(sources.astype(np.int64) * self.ids.shape[1] + at)
+    @property
+    def _kept(self) -> _Kept:
+        return _Kept(self.ids, self.counts)
+
+
+@Compiled
+def _add(kept: _Kept, sources: Array, neighbours: Array, gained: Array, touched: Array) -> None:
+    ids, counts = kept.ids, kept.counts
+    num_slots = ids.shape[1]
+    for i in range(len(sources)):
+        source, neighbour = sources[i], neighbours[i]
+        at, lightest = -1, 0
+        for slot in range(num_slots):
+            if ids[source, slot] == neighbour:
+                at = slot
+                break
+            if counts[source, slot] < counts[source, lightest]:
+                lightest = slot
+        if at < 0:
+            at = lightest
+            ids[source, at] = neighbour
+            counts[source, at] = 0
+        counts[source, at] += gained[i]
+        touched[i] = source * np.int64(num_slots) + at
+
+
+@inlined
+def _pick(weights: Array, draw: float) -> int:
+    """An index, drawn in proportion to its weight; -1 where all weights are 0."""
+    left = draw * weights.sum()
+    at = -1
+    for i in range(len(weights)):
+        if weights[i] > 0:
+            at = i
+            left -= weights[i]
+            if left < 0:
+                break
+    return at
+
+
+@Compiled
+def _draw(kept: _Kept, items: Array, weights: Array, draws: Array, drawn: Array) -> None:
+    for i in range(len(items)):
+        of_lags = np.where(items[i] > 0, weights, np.float32(0))
+        for j in range(drawn.shape[1]):
+            lag = _pick(of_lags, draws[0, i, j])
+            source = items[i, lag] if lag >= 0 else 0
+            at = _pick(kept.counts[source], draws[1, i, j])
+            drawn[i, j] = kept.ids[source, at] if at >= 0 else 0

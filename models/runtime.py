@@ -28,6 +28,7 @@ def configure(*, preallocate: bool, compilation_cache: Path) -> None:
     directory = compilation_cache.expanduser()
     directory.mkdir(parents=True, exist_ok=True, mode=CACHE_MODE)
     directory.chmod(CACHE_MODE)
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(directory / "numba"))
     jax.config.update("jax_compilation_cache_dir", str(directory))  # type: ignore[no-untyped-call]
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)  # type: ignore[no-untyped-call]
 

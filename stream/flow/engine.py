@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from faust.types import TP
 
 from checkpoints.manifest import MANIFEST_VERSION, Manifest
+from models.compiled import num_compiled
 from models.config import ModelConfig
 from models.evaluation import PrequentialMetrics
 from models.learner import OnlineLearner
@@ -88,7 +89,8 @@ class Engine:
     def compile(self) -> None:
         """Compile every shape; needs no state, changes none."""
         self.learner.compile()
-        self._compilations_at_start = self.learner.compilations
+        self.updater.compile()
+        self._compilations_at_start = self._compilations
 
     def begin(self, incarnation: int) -> None:
         """Be ready for the first micro-batch; call once, after `restore`.
@@ -234,7 +236,11 @@ class Engine:
     @property
     def recompiles(self) -> int:
         """Compilations since `compile`; anything but 0 is a bug."""
-        return self.learner.compilations - self._compilations_at_start
+        return self._compilations - self._compilations_at_start
+
+    @property
+    def _compilations(self) -> int:
+        return self.learner.compilations + num_compiled()
 
 
 def _quality(prequential: PrequentialMetrics) -> dict[str, float]:

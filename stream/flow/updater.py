@@ -29,10 +29,9 @@ from stream.records.updates import EncodedRecord
 from stream.users.admission import AdmissionPolicy, AdmissionState, Verdict
 from stream.users.erasures import Erasures
 from stream.users.interests import EmissionPolicy, Interests, InterestState
-from stream.users.rounds import rounds
 from stream.users.rows import UserRows
 from stream.users.values import AS_THEY_ARE, ValueFilter, ValuePolicy, ValueSketch
-from stream.users.windows import Windows
+from stream.users.windows import NewEvents, Windows
 
 
 @dataclass(frozen=True)
@@ -120,6 +119,14 @@ class Updater:
         self.num_erasures = 0
         self.ledger: dict[str, TopicLedger] = {}
         self.next_offsets: dict[TP, int] = {}
+
+    def compile(self) -> None:
+        """Compile the loops over users; needs no state, changes none."""
+        windows, admission = Windows(self._policy.window_size, rows=2), AdmissionState(rows=2)
+        user, kind, now_ms = np.ones(1, np.int32), np.zeros(1, np.int8), np.ones(1, np.int64)
+        admission.judge(user, kind, now_ms, np.ones(1, np.uint64), self._policy.admission)
+        windows.push(NewEvents(user, user, kind, now_ms, np.zeros(1, np.float16)), self._policy.encoder_window)
+        windows.newest(user, self._policy.encoder_window)
 
     def process(self, chunks: Sequence[Chunk], meanwhile: Callable[[], None] = lambda: None) -> Outcome:
         """Let the records of `chunks` change the state.
@@ -267,7 +274,8 @@ class Updater:
     def _apply(self, events: EventColumns, users: Array, outcome: Outcome) -> Callable[[], None]:
         """Window and examples of admitted events in event-time order; what is returned emits their updates."""
         slots = self._resolve_subjects(events)
-        before = self._push(events, users, slots)
+        new, length = NewEvents(users, slots, events.kinds, events.times_ms, events.values), self._policy.encoder_window
+        before = self._windows.push(new, length)
         if self._policy.is_learning:
             self._teach(events, slots, before, outcome)
         return self._begin_to_emit(events, users, outcome)
@@ -277,16 +285,6 @@ class Updater:
         is_target = ~events.is_search & self.learner.items.is_target(slots)
         self.learner.add(Examples(before.take(is_target), slots[is_target], events.kinds[is_target]))
         outcome.targets = events.take(is_target)
-
-    def _push(self, events: EventColumns, users: Array, slots: Array) -> WindowBatch:
-        """Push all events; returns each one's window before it."""
-        before = WindowBatch.empty(len(events), self._policy.encoder_window)
-        for group in rounds(users):
-            later = self._windows.push(
-                users[group], slots[group], events.kinds[group], events.times_ms[group], events.values[group]
-            )
-            before.put(group, self._windows.before(users[group], later, self._policy.encoder_window))
-        return before
 
     def _begin_to_emit(self, events: EventColumns, users: Array, outcome: Outcome) -> Callable[[], None]:
         """One update for each user that has changed, to the partition its last event came from.

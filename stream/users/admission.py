@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
+from models.compiled import Compiled
 from models.features import KINDS
 from models.saving import Array
 from stream.errors import EventError
 from stream.records.events import Event
-from stream.users.rounds import rounds
 from stream.users.rows import UserRows
 
 REMEMBERED_IDS = 64  # event ids kept for each user that sends them; 512 bytes
@@ -25,6 +26,11 @@ class Verdict(IntEnum):
     LATE = 2
     ERASED = 3
     FLOOD = 4
+
+
+ADMITTED, DUPLICATE, LATE, FLOOD = (
+    int(verdict) for verdict in (Verdict.ADMITTED, Verdict.DUPLICATE, Verdict.LATE, Verdict.FLOOD)
+)  # numba knows no enums of ints
 
 
 @dataclass(frozen=True)
@@ -99,46 +105,53 @@ class AdmissionState:
         Returns:
             `[n]` uint8 of `Verdict`.
         """
-        is_duplicate = self._duplicates(users, event_ids)
-        verdicts = np.full(len(users), Verdict.DUPLICATE, np.uint8)
-        fresh = np.flatnonzero(~is_duplicate)
-        verdicts[fresh] = self._judge_times(users[fresh], kinds[fresh], times_ms[fresh], policy)
+        verdicts = np.empty(len(users), np.uint8)
+        known = _Known(*(self.rows[name] for name in _Known._fields))
+        events = _Events(users, kinds, times_ms, event_ids)
+        _judge(known, events, policy.allowed_lateness_ms, policy.interval_us, verdicts)
         return verdicts
 
-    def _duplicates(self, users: Array, event_ids: Array) -> Array:
-        ids, num_ids = self.rows["ids"], self.rows["num_ids"]
-        is_duplicate = np.zeros(len(users), bool)
-        with_id = np.flatnonzero(event_ids != NO_ID)
-        for group in rounds(users[with_id]):
-            at = with_id[group]
-            is_known = (ids[users[at]] == event_ids[at, None]).any(1)
-            is_duplicate[at] = is_known
-            new = at[~is_known]
-            ids[users[new], num_ids[users[new]] % REMEMBERED_IDS] = event_ids[new]
-            num_ids[users[new]] += 1
-        return is_duplicate
 
-    def _judge_times(self, users: Array, kinds: Array, times_ms: Array, policy: AdmissionPolicy) -> Array:
-        newest_ms = self.rows["newest_ms"]
-        verdicts = np.zeros(len(users), np.uint8)
-        for group in rounds(users.astype(np.int64) * len(KINDS) + kinds):
-            user, kind, time_ms = users[group], kinds[group], times_ms[group]
-            newest = newest_ms[user, kind]
-            is_late = time_ms < newest - policy.allowed_lateness_ms
-            newest_ms[user, kind] = np.maximum(newest, time_ms)
-            verdicts[group] = np.where(is_late, Verdict.LATE, Verdict.ADMITTED)
-            if policy.interval_us:
-                in_time = ~is_late
-                verdicts[group[in_time]] = self._judge_rates(user[in_time], kind[in_time], policy.interval_us)
-        return verdicts
+class _Known(NamedTuple):
+    """The columns of `AdmissionState`."""
 
-    def _judge_rates(self, users: Array, kinds: Array, interval_us: int) -> Array:
-        """A leaking bucket for each user and kind (GCRA, ITU-T I.371) that holds a minute; only what counts fills it.
+    newest_ms: Array
+    full_until_us: Array
+    ids: Array
+    num_ids: Array
 
-        A straggler counts as of now, so that it is not taken for a flood of the past.
-        """
-        now_us = self.rows["newest_ms"][users, kinds] * 1_000
-        full_until_us = np.maximum(self.rows["full_until_us"][users, kinds], now_us) + interval_us
-        is_flood = full_until_us - now_us > MINUTE_US
-        self.rows["full_until_us"][users[~is_flood], kinds[~is_flood]] = full_until_us[~is_flood]
-        return np.where(is_flood, Verdict.FLOOD, Verdict.ADMITTED)
+
+class _Events(NamedTuple):
+    """A column each, `[n]`."""
+
+    users: Array
+    kinds: Array
+    times_ms: Array
+    ids: Array
+
+
+@Compiled
+def _judge(known: _Known, events: _Events, allowed_lateness_ms: int, interval_us: int, verdicts: Array) -> None:
+    """Floods: a leaking bucket for each user and kind (GCRA, ITU-T I.371) holds a minute; only what counts fills it.
+
+    A straggler counts as of now, so that it is not taken for a flood of the past.
+    """
+    newest_ms, full_until_us = known.newest_ms, known.full_until_us
+    for i in range(len(verdicts)):
+        user, kind, time_ms = events.users[i], events.kinds[i], events.times_ms[i]
+        if events.ids[i] != NO_ID:
+            if (known.ids[user] == events.ids[i]).any():
+                verdicts[i] = DUPLICATE
+                continue
+            known.ids[user, known.num_ids[user] % REMEMBERED_IDS] = events.ids[i]
+            known.num_ids[user] += 1
+        is_late = time_ms < newest_ms[user, kind] - allowed_lateness_ms
+        newest_ms[user, kind] = max(newest_ms[user, kind], time_ms)
+        verdicts[i] = LATE if is_late else ADMITTED
+        if interval_us and not is_late:
+            now_us = newest_ms[user, kind] * 1_000
+            filled_us = max(full_until_us[user, kind], now_us) + interval_us
+            if filled_us - now_us > MINUTE_US:
+                verdicts[i] = FLOOD
+            else:
+                full_until_us[user, kind] = filled_us

@@ -1,7 +1,10 @@
 """The rolling windows of all users: struct of arrays, a row a user. Pure numpy; knows neither Kafka nor the model."""
 
+from typing import NamedTuple, Self
+
 import numpy as np
 
+from models.compiled import Compiled, inlined
 from models.features import WindowBatch, gap_buckets
 from models.saving import Array
 from stream.users.rows import UserRows
@@ -9,6 +12,28 @@ from stream.users.values import ValueFilter, smooth
 
 MAX_AGE_MS = 2**32 - 1  # 49.7 days; older positions keep their order but no longer their distance
 FORGOTTEN_SLOT = 1  # stands for an item or query that has left; a shared fallback row of the model
+
+
+class NewEvents(NamedTuple):
+    """Events in the order in which they came, a column each, `[n]`.
+
+    Attributes:
+        users: int32 rows.
+        slots: int32, item slots positive, query slots negative.
+        kinds: int8.
+        times_ms: int64 event times.
+        values: float16.
+    """
+
+    users: Array
+    slots: Array
+    kinds: Array
+    times_ms: Array
+    values: Array
+
+    def as_bits(self) -> Self:
+        """The same with the values as compiled loops can copy them."""
+        return self._replace(values=self.values.view(np.uint16))
 
 
 class Windows:
@@ -37,41 +62,15 @@ class Windows:
             rows,
         )
 
-    def push(self, users: Array, slots: Array, kinds: Array, times_ms: Array, values: Array) -> Array:
-        """Insert one event for each of some different users.
-
-        Args:
-            users: `[n]` rows, no two equal.
-            slots: `[n]` int32, item slots positive, query slots negative.
-            kinds: `[n]` int8.
-            times_ms: `[n]` int64 event times.
-            values: `[n]` float16.
+    def push(self, new: NewEvents, length: int) -> WindowBatch:
+        """Insert events, one after the other.
 
         Returns:
-            `[n]` int64, the number of positions that come after each event: 0 for one that is the newest, `size` for
-            one that is older than a full window.
+            The newest `length` positions, at most `size`, before each event, as they were when it came.
         """
-        newest = np.maximum(self.rows["newest_ms"][users], times_ms)
-        self._age(users, newest)
-        ages = np.minimum(newest - times_ms, MAX_AGE_MS).astype(np.uint32)
-        later = self._count_later(users, ages, kinds)
-        source, is_new = self._shifted(later)
-        for name, new in (("slots", slots), ("kinds", kinds), ("values", values), ("ages_ms", ages)):
-            array = self.rows[name]
-            array[users] = np.where(is_new, new[:, None], np.take_along_axis(array[users], source, 1))
-        self.rows["newest_ms"][users] = newest
-        self.rows["num_events"][users] += 1
-        return later
-
-    def before(self, users: Array, later: Array, length: int) -> WindowBatch:
-        """The newest `length` positions before the events that were just pushed.
-
-        Args:
-            users: `[n]` rows.
-            later: `[n]`, what `push` returned for them.
-            length: positions wanted, at most `size`.
-        """
-        return self._gather(users, self.size - 1 - np.minimum(later, self.size - 1), length)
+        before = _Positions.empty(len(new.users), length)
+        _push(self._kept, self.rows["newest_ms"], self.rows["num_events"], new.as_bits(), before)
+        return smooth(before.windows(), self._value_filter)
 
     def newest(self, users: Array, length: int) -> WindowBatch:
         """The newest `length` positions of each of `users`."""
@@ -103,38 +102,91 @@ class Windows:
             kept[is_gone] = FORGOTTEN_SLOT
             self.rows.touch(np.flatnonzero(is_gone.any(1)))
 
-    def _age(self, users: Array, newest: Array) -> None:
-        """Measure the ages of `users` from `newest` on."""
-        shift = newest - self.rows["newest_ms"][users]
-        moved = users[shift > 0]
-        ages, is_there = self.rows["ages_ms"], self.rows["slots"][moved] != 0
-        ages[moved] = np.where(is_there, np.minimum(ages[moved] + shift[shift > 0, None], MAX_AGE_MS), 0)
-
-    def _count_later(self, users: Array, ages: Array, kinds: Array) -> Array:
-        there, age, kind = self.rows["ages_ms"][users], ages[:, None], kinds[:, None]
-        is_later = (there < age) | ((there == age) & (self.rows["kinds"][users] > kind))
-        return np.count_nonzero(is_later & (self.rows["slots"][users] != 0), axis=1)
-
-    def _shifted(self, later: Array) -> tuple[Array, Array]:
-        """For each position where its content comes from, and whether it is the new event: both `[n, size]`."""
-        column = np.arange(self.size)
-        target = (self.size - 1 - later)[:, None]
-        return np.where(column < target, np.minimum(column + 1, self.size - 1), column), column == target
-
     def _gather(self, users: Array, ends: Array, length: int) -> WindowBatch:
         """`length` positions that end before column `ends`, and the gap of each to the one before it."""
-        columns = ends[:, None] + np.arange(-length, 0)
-        rows = users[:, None]
-        exists = columns >= 0
-        at = np.maximum(columns, 0)
-        slots = np.where(exists, self.rows["slots"][rows, at], 0)
-        before = np.maximum(at - 1, 0)
-        has_before = (at > 0) & (self.rows["slots"][rows, before] != 0) & (slots != 0)
-        gap_ms = self.rows["ages_ms"][rows, before].astype(np.int64) - self.rows["ages_ms"][rows, at]
-        windows = WindowBatch(
-            slots,
-            np.where(exists, self.rows["kinds"][rows, at], 0).astype(np.int8),
-            gap_buckets(np.where(has_before, gap_ms, -1)),
-            np.where(exists, self.rows["values"][rows, at], 0).astype(np.float16),
-        )
-        return smooth(windows, self._value_filter)
+        gathered = _Positions.empty(len(users), length)
+        _gather(self._kept, users.astype(np.int32), ends.astype(np.int64), gathered)
+        return smooth(gathered.windows(), self._value_filter)
+
+    @property
+    def _kept(self) -> "_Positions":
+        rows = self.rows
+        return _Positions(rows["slots"], rows["kinds"], rows["values"].view(np.uint16), rows["ages_ms"])
+
+
+class _Positions(NamedTuple):
+    """Some windows' positions as compiled loops see them, `[windows, positions]` each; values are the bits of float16.
+
+    Attributes:
+        slots: int32.
+        kinds: int8.
+        values: uint16.
+        times: of windows that are kept, uint32 ages in ms; of those that are gathered, int64 gaps, -1 for none.
+    """
+
+    slots: Array
+    kinds: Array
+    values: Array
+    times: Array
+
+    @classmethod
+    def empty(cls, count: int, length: int) -> Self:
+        """Room for what is gathered."""
+        shape = count, length
+        return cls(np.zeros(shape, np.int32), np.zeros(shape, np.int8), np.zeros(shape, np.uint16), np.full(shape, -1))
+
+    def windows(self) -> WindowBatch:
+        """What was gathered."""
+        return WindowBatch(self.slots, self.kinds, gap_buckets(self.times), self.values.view(np.float16))
+
+
+@inlined
+def _copy(kept: _Positions, user: int, end: int, to: _Positions, row: int) -> None:
+    """A user's positions before column `end`, to `row`."""
+    length = to.slots.shape[1]
+    for column in range(max(end - length, 0), end):
+        at = length - end + column
+        to.slots[row, at] = kept.slots[user, column]
+        to.kinds[row, at] = kept.kinds[user, column]
+        to.values[row, at] = kept.values[user, column]
+        if column > 0 and kept.slots[user, column] != 0 and kept.slots[user, column - 1] != 0:
+            to.times[row, at] = np.int64(kept.times[user, column - 1]) - np.int64(kept.times[user, column])
+
+
+@Compiled
+def _gather(kept: _Positions, users: Array, ends: Array, to: _Positions) -> None:
+    for i in range(len(users)):
+        _copy(kept, users[i], ends[i], to, i)
+
+
+@Compiled
+def _push(kept: _Positions, newest_ms: Array, num_events: Array, new: NewEvents, before: _Positions) -> None:
+    slots, kinds, values, ages = kept.slots, kept.kinds, kept.values, kept.times
+    size = slots.shape[1]
+    for i in range(len(new.users)):
+        user = new.users[i]
+        shift = new.times_ms[i] - newest_ms[user]
+        if shift > 0:  # ages are measured from the newest event
+            newest_ms[user] += shift
+            for column in range(size):
+                if slots[user, column] != 0:
+                    ages[user, column] = min(ages[user, column] + shift, MAX_AGE_MS)
+        age = min(newest_ms[user] - new.times_ms[i], MAX_AGE_MS)
+        num_later = 0
+        for column in range(size):
+            if slots[user, column] != 0:
+                there = ages[user, column]
+                num_later += there < age or (there == age and kinds[user, column] > new.kinds[i])
+        place = size - 1 - num_later  # -1 for one that is older than a full window
+        for column in range(place):
+            slots[user, column] = slots[user, column + 1]
+            kinds[user, column] = kinds[user, column + 1]
+            values[user, column] = values[user, column + 1]
+            ages[user, column] = ages[user, column + 1]
+        if place >= 0:
+            slots[user, place] = new.slots[i]
+            kinds[user, place] = new.kinds[i]
+            values[user, place] = new.values[i]
+            ages[user, place] = age
+        num_events[user] += 1
+        _copy(kept, user, max(place, 0), before, i)

@@ -2,8 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.users.rounds import rounds
-from stream.users.windows import Windows
+from stream.users.windows import NewEvents, Windows
 
 SIZE, USERS = 5, 3
 
@@ -15,16 +14,14 @@ def pushed(log: list[tuple[int, int, int]], order: list[int], batch: int) -> Win
     windows = Windows(SIZE)
     for start in range(0, len(order), batch):
         at = order[start : start + batch]
-        users = np.array([log[i][0] for i in at])
-        for group in rounds(users):
-            part = [at[g] for g in group]
-            windows.push(
-                users[group],
-                np.array([i + 1 for i in part], np.int32),
-                np.array([log[i][1] for i in part], np.int8),
-                np.array([log[i][2] for i in part], np.int64),
-                np.zeros(len(part), np.float16),
-            )
+        new = NewEvents(
+            np.array([log[i][0] for i in at], np.int32),
+            np.array([i + 1 for i in at], np.int32),
+            np.array([log[i][1] for i in at], np.int8),
+            np.array([log[i][2] for i in at], np.int64),
+            np.zeros(len(at), np.float16),
+        )
+        windows.push(new, SIZE)
     return windows
 
 

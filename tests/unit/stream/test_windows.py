@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.features import CLICK, SEARCH, gap_buckets
-from stream.users.windows import FORGOTTEN_SLOT, Windows
+from stream.users.windows import FORGOTTEN_SLOT, NewEvents, Windows
 from tests.support.builders import column
 
 SIZE = 4
@@ -16,15 +16,16 @@ def windows_with(*slots_at: tuple[int, int], kind: int = CLICK) -> Windows:
     return windows
 
 
-def push(windows: Windows, slot: int, time_ms: int, kind: int = CLICK, user: int = 0) -> int:
-    later = windows.push(
-        column(user),
+def push(windows: Windows, slot: int, time_ms: int, kind: int = CLICK, user: int = 0) -> list[int]:
+    """The slots before the event."""
+    new = NewEvents(
+        column(user, dtype=np.int32),
         column(slot, dtype=np.int32),
         column(kind, dtype=np.int8),
         column(time_ms),
         column(0, dtype=np.float16),
     )
-    return int(later[0])
+    return windows.push(new, SIZE).slots[0].tolist()
 
 
 def slots_of(windows: Windows, user: int = 0, length: int = SIZE) -> list[int]:
@@ -43,7 +44,7 @@ def test_a_late_event_enters_where_it_belongs():
 def test_an_event_older_than_a_full_window_changes_nothing():
     windows = windows_with((2, 20), (3, 30), (4, 40), (5, 50))
 
-    assert push(windows, 1, 10) == SIZE
+    assert push(windows, 1, 10) == [0, 0, 0, 0]
     assert slots_of(windows) == [2, 3, 4, 5]
 
 
@@ -64,11 +65,8 @@ def test_gaps_are_measured_from_the_position_before():
 
 def test_before_gives_the_window_as_it_was_in_event_time():
     windows = windows_with((1, 10), (3, 30))
-    later = windows.push(
-        column(0), column(2, dtype=np.int32), column(CLICK, dtype=np.int8), column(20), column(0, dtype=np.float16)
-    )
 
-    assert windows.before(column(0), later, SIZE).slots[0].tolist() == [0, 0, 0, 1]
+    assert push(windows, 2, 20) == [0, 0, 0, 1]
 
 
 def test_order_survives_gaps_longer_than_an_age_can_hold():
