@@ -153,6 +153,9 @@ class InterestApp(faust.App):
         self._engine = engine
         self._view.open(engine)
 
+    def _create_directories(self) -> None:
+        """Faust keeps nothing here, and makes no folder where the worker was started."""
+
     async def on_first_start(self) -> None:
         """Have everything ready; only then does Faust start the consumer."""
         await super().on_first_start()

@@ -220,13 +220,16 @@ def test_a_topic_of_broken_records_stops_the_worker_instead_of_draining_into_the
     assert len(dead_letter_reasons(settings)) < 500
 
 
-def test_faust_starts_the_same_worker(settings, tmp_path):
+def test_faust_starts_the_same_worker_which_leaves_nothing_where_it_was_started(settings, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     events = some_events(200)
     users = events_by_user(events).keys()
     send(settings, events)
     command = [sys.executable, "-m", "faust", "-A", "stream.app", "worker", "-l", "info"]
 
-    with a_worker(settings, tmp_path, {"INTEREST_LOG_FORMAT": "json"}, command) as worker:
+    with a_worker(settings, tmp_path / "state", {"INTEREST_LOG_FORMAT": "json"}, command) as worker:
         with InterestSubscriber(settings.broker, from_beginning=True, topic=settings.updates) as subscriber:
             wait_until(
                 lambda: users <= {u.user_id for u in subscriber.poll()} | subscriber.users.keys(),
@@ -239,3 +242,4 @@ def test_faust_starts_the_same_worker(settings, tmp_path):
     assert updates_of(settings) == events_by_user(events)
     assert {line["app"] for line in lines} == {f"{settings.topic_prefix}worker"}
     assert any("next_offsets" in line for line in lines)
+    assert list(here.iterdir()) == []
