@@ -12,12 +12,14 @@ from models.batches import BatchBuilder, Candidates, Positions, Room, StepBatch,
 from models.config import ModelConfig
 from models.examples import empty_examples
 from models.features import WindowBatch
-from models.gate import Gate, GateBatch, GateLearner, GateState
+from models.gate import Gate, GateBatch, GateLearner
 from models.memory import Components
 from models.network import InterestNetwork
-from models.ranking import RankBatch, catalogue_sizes, rank, top
+from models.optimiser import AdamState
+from models.ranking import Judges, RankBatch, catalogue_sizes, rank, top
 from models.recommend import NEAREST, Answer, Query, ask
 from models.saving import Array, Column, RowTracker, Saved, State
+from models.second_look import LOOKED_AT, SecondLook, SecondLookLearner, Shortlist, look_again
 from models.step import NetworkLearner, NetworkState, item_vectors, start_items
 from models.structure import Params, Structure
 from models.table import EmbeddingTable, Measured, carry_over, copied, fresh_vectors, gather, lengths, replace_rows
@@ -37,6 +39,7 @@ class Weights(NamedTuple):
     Attributes:
         network: its parameters.
         gate: its parameters.
+        look: parameters of the second look.
         vectors: `[rows, dim]` float32, of items and query tokens.
         lengths: `[rows]` float32, of the vectors; None where nobody has measured them.
         step: learning steps behind them.
@@ -44,6 +47,7 @@ class Weights(NamedTuple):
 
     network: Params
     gate: Params
+    look: Params
     vectors: jax.Array
     lengths: jax.Array | None
     step: int
@@ -72,14 +76,18 @@ class Device(Saved):
         self._network = Structure(network)
         self._gate = Structure(Gate(network.encoder.width, self._components, rngs))
         network_learner = NetworkLearner(self._network, config)
+        self._look = Structure(SecondLook(rngs))
         gate_learner = GateLearner(self._gate, config.learning_rate)
+        look_learner = SecondLookLearner(self._look)
         self._state: NetworkState = network_learner.begin(jnp.asarray(self._initial_vectors()))
-        self._gate_state: GateState = gate_learner.begin()
+        self._gate_state: AdamState = gate_learner.begin()
+        self._look_state: AdamState = look_learner.begin()
         self._served: Weights | None = None
         self._unserved = RowTracker()
         self._read = self._jit(self._traced_read)
         self._learn = self._jit(network_learner.learn, donate_argnums=(0,))
         self._learn_gate = self._jit(gate_learner.learn, donate_argnums=(0,))
+        self._learn_look = self._jit(look_learner.learn, donate_argnums=(0,))
         self._start = self._jit(start_items, donate_argnums=(0,))
         self._replace = self._jit(replace_rows, donate_argnums=(0,))
         self._vectors = self._jit(item_vectors)
@@ -91,6 +99,7 @@ class Device(Saved):
         self._rank = self._jit(self._traced_rank)
         self._top = self._jit(self._traced_top)
         self._ask = self._jit(self._traced_ask)
+        self._look_again = self._jit(self._traced_look)
 
     def _jit(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         def counted(*args: Any) -> Any:
@@ -106,15 +115,17 @@ class Device(Saved):
         context, interest, uncertainty = network(vectors, positions)
         return context, interest, interest * network.scale[...], uncertainty
 
-    def _traced_rank(
-        self, params: Params, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
-    ) -> jax.Array:
-        return rank(self._gate.build(params), vectors, context, scaled, batch)
+    def _traced_rank(self, judges: tuple[Params, Params], *args: Any) -> tuple[jax.Array, Shortlist]:
+        return rank(self._judges(*judges), *args)
 
-    def _traced_top(
-        self, params: Params, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
-    ) -> jax.Array:
-        return top(self._gate.build(params), vectors, context, scaled, batch)
+    def _traced_top(self, judges: tuple[Params, Params], *args: Any) -> jax.Array:
+        return top(self._judges(*judges), *args)
+
+    def _judges(self, gate: Params, look: Params) -> Judges:
+        return Judges(self._gate.build(gate), self._look.build(look))
+
+    def _traced_look(self, params: Params, shortlist: Shortlist) -> jax.Array:
+        return look_again(self._look.build(params), shortlist)
 
     def _traced_ask(
         self, params: Params, table: Measured, context: jax.Array, scaled: jax.Array, query: Query
@@ -130,7 +141,8 @@ class Device(Saved):
     @property
     def live(self) -> Weights:
         """The state of now; a learning step may still compute it."""
-        return Weights(self._state.params, self._gate_state.params, self._state.table.vectors, None, self.step)
+        judges = self._gate_state.params, self._look_state.params
+        return Weights(self._state.params, *judges, self._state.table.vectors, None, self.step)
 
     @property
     def served(self) -> Weights:
@@ -154,8 +166,8 @@ class Device(Saved):
 
     def _copied_beside(self, table: Measured) -> Weights:
         """What is small is copied whole."""
-        network, gate = self._copy((self.live.network, self.live.gate))
-        return Weights(network, gate, *table, self.step)
+        network, gate, look = self._copy((self.live.network, self.live.gate, self.live.look))
+        return Weights(network, gate, look, *table, self.step)
 
     def encode(self, windows: WindowBatch, weights: Weights) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
         """Begin to encode any number of windows.
@@ -210,9 +222,15 @@ class Device(Saved):
             self._gate_state, loss = self._learn_gate(self._gate_state, vectors, context, scaled, batch)
         return jnp.asarray(loss)
 
-    def rank(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> np.ndarray:
-        """Ranks of up to `FEW` targets, see `ranking.rank`."""
-        return np.asarray(self.turn.wait_for(self._judge(self._rank, windows, batch, weights)))
+    def learn_second_look(self, shortlist: Shortlist, targets: Array) -> None:
+        """Learn from `FEW` predictions that were ranked; returns before it is computed."""
+        with self.turn.given():
+            self._look_state = self._learn_look(self._look_state, shortlist, targets)
+
+    def rank(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> tuple[np.ndarray, Shortlist]:
+        """Ranks of up to `FEW` targets, see `ranking.rank`; the shortlist stays on the device."""
+        ranks, shortlist = self._judge(self._rank, windows, batch, weights)
+        return np.asarray(self.turn.wait_for(ranks)), shortlist
 
     def top(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> np.ndarray:
         """The best items after up to `FEW` windows, see `ranking.top`; compiled when it is first called."""
@@ -226,9 +244,13 @@ class Device(Saved):
         self.turn.wait_for(answer)
         return Answer(*(np.asarray(array)[: len(windows)] for array in answer))
 
+    def look_again(self, shortlist: Shortlist, weights: Weights) -> np.ndarray:
+        """See `second_look.look_again`, for 1 or `FEW` rows."""
+        return np.asarray(self.turn.wait_for(self._look_again(weights.look, shortlist)))
+
     def _judge(self, function: Callable[..., Any], windows: WindowBatch, batch: RankBatch, weights: Weights) -> Any:
         context, _, scaled, _ = self._read_windows(windows, FEW, weights)
-        return function(weights.gate, weights.vectors, context, scaled, batch)
+        return function((weights.gate, weights.look), weights.vectors, context, scaled, batch)
 
     def start_items(self, targets: np.ndarray, windows: np.ndarray, lasts: np.ndarray, followers: np.ndarray) -> None:
         """See `step.start_items`; shorter arrays are padded."""
@@ -258,14 +280,14 @@ class Device(Saved):
 
     def compile(self) -> None:
         """Compile every shape that can arrive, on a copy: the state stays as it is."""
-        kept = self._state, self._gate_state, self.step
+        kept = self._state, self._gate_state, self._look_state, self.step
         marked = self.tracker
         self.tracker = RowTracker()
-        self._state, self._gate_state = jax.tree.map(jnp.copy, kept[:2])
+        self._state, self._gate_state, self._look_state = jax.tree.map(jnp.copy, kept[:3])
         self._compile_reading()
         self._compile_learning()
         jax.block_until_ready(self._state)  # type: ignore[no-untyped-call]
-        self._state, self._gate_state, self.step = kept
+        self._state, self._gate_state, self._look_state, self.step = kept
         self.tracker = marked
 
     def _compile_reading(self) -> None:
@@ -280,10 +302,12 @@ class Device(Saved):
             self.rank(WindowBatch.empty(FEW, window), self._empty_ranking(size), self.live)
             for batch in (1, FEW):
                 self.recommend(WindowBatch.empty(batch, window), self._empty_query(batch, size), self.live)
+        for batch in (1, FEW):
+            self.look_again(self._empty_shortlist(batch), self.live)
         self._compile_serving()
 
     def _compile_serving(self) -> None:
-        self._copy((self.live.network, self.live.gate))
+        self._copy((self.live.network, self.live.gate, self.live.look))
         table = self._copy_table(self.live.vectors)
         for size in PADDED_SIZES:
             table = self._carry_over(table, self.live.vectors, np.zeros(size, np.int32))
@@ -294,6 +318,7 @@ class Device(Saved):
         for room in rooms(size, window):
             self.learn(self._builder.step(empty_examples(size, window), soft, _nobody(self.num_negatives), room))
         self.learn_gate(WindowBatch.empty(GATE_EXAMPLES, window), self._empty_gate())
+        self.learn_second_look(self._empty_shortlist(FEW), np.zeros(FEW, np.int32))
         nothing = np.zeros(0, np.int32)
         self.start_items(nothing, np.zeros((0, window), np.int32), nothing, nothing)
         self.replace(np.full(1, self._builder.num_rows, np.int32), np.random.default_rng(0))
@@ -309,6 +334,11 @@ class Device(Saved):
         floats = np.zeros((batch, self._components.count), np.float32)
         count = self._components.num_candidates(self._config.memory_slots) + NEAREST
         return Query(np.zeros((batch, count), np.int32), floats, floats > 0, np.zeros(size, bool))
+
+    def _empty_shortlist(self, batch: int) -> Shortlist:
+        floats = np.zeros((batch, min(LOOKED_AT, self._num_item_rows)), np.float32)
+        recent = np.zeros((batch, self._components.window), np.int32)
+        return Shortlist(floats.astype(np.int32), floats, floats, floats, recent)
 
     def _empty_gate(self) -> GateBatch:
         floats, slots = np.zeros((GATE_EXAMPLES, self._components.count), np.float32), np.zeros(GATE_EXAMPLES, np.int32)
@@ -332,13 +362,13 @@ class Device(Saved):
         return {"is_touched": np.ones(len(rows), bool), **columns}
 
     def wholes(self) -> Mapping[str, Array]:
-        """Network and gate with their moments."""
+        """Network, gate and second look with their moments."""
         return {jax.tree_util.keystr(path): np.array(leaf) for path, leaf in self._leaves()}
 
     def restore(self, state: State) -> None:
         """Become what `state` came from."""
         leaves = [jnp.asarray(state[jax.tree_util.keystr(path)]) for path, _ in self._leaves()]
-        small, self._gate_state = jax.tree.unflatten(jax.tree.structure(self._small()), leaves)
+        small, self._gate_state, self._look_state = jax.tree.unflatten(jax.tree.structure(self._small()), leaves)
         vectors = self._initial_vectors()
         parts = {"vectors": vectors, **{name: np.zeros_like(vectors) for name in self._state.table.moments}}
         is_touched = state.get("is_touched", np.zeros(len(vectors), bool))
@@ -358,8 +388,9 @@ class Device(Saved):
         if self._served is not None:
             self._unserved.mark(rows)
 
-    def _small(self) -> tuple[dict[str, Any], GateState]:
-        return {name: part for name, part in self._state._asdict().items() if name != "table"}, self._gate_state
+    def _small(self) -> tuple[dict[str, Any], AdamState, AdamState]:
+        network = {name: part for name, part in self._state._asdict().items() if name != "table"}
+        return network, self._gate_state, self._look_state
 
     def _leaves(self) -> list[tuple[Any, Any]]:
         return jax.tree_util.tree_leaves_with_path(self._small())

@@ -1,28 +1,21 @@
 """The gate: how much to trust the network and each part of the memory, given the window, and how it learns that."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from models import optimiser
 from models.batches import Candidates
 from models.heads import unit
 from models.layout import Array
 from models.memory import Components
 from models.objective import log_sum_of_others, mixture_nll, weighted_mean
+from models.optimiser import AdamState, AdamSteps
 from models.structure import Params, Structure
 
 HIDDEN = 64
-
-
-class GateState(NamedTuple):
-    """Parameters of the gate and their Adam moments."""
-
-    params: Params
-    moments: Any
 
 
 class GateBatch(NamedTuple):
@@ -93,17 +86,15 @@ class GateLearner:
 
     def __init__(self, gate: Structure[Gate], learning_rate: float) -> None:
         self._gate = gate
-        self._learning_rate = learning_rate
-        self._adam = optimiser.Optimiser(optimiser.direction("adam"))
+        self._adam = AdamSteps(learning_rate)
 
-    def begin(self) -> GateState:
+    def begin(self) -> AdamState:
         """The state before any step."""
-        params = {name: jnp.array(value) for name, value in self._gate.initial.items()}
-        return GateState(params, self._adam.begin(params))
+        return self._adam.begin(self._gate.initial)
 
     def learn(
-        self, state: GateState, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: GateBatch
-    ) -> tuple[GateState, jax.Array]:
+        self, state: AdamState, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: GateBatch
+    ) -> tuple[AdamState, jax.Array]:
         """One step.
 
         Args:
@@ -128,6 +119,4 @@ class GateLearner:
             log_weights = gate(context, batch.confidence, batch.has_say)
             return weighted_mean(mixture_nll(log_weights, own * sharpness - total, batch.probabilities), batch.weights)
 
-        loss, gradient = jax.value_and_grad(loss_of)(state.params)
-        after = GateState(*self._adam.step(state.params, gradient, state.moments, self._learning_rate))
-        return optimiser.apply_if(optimiser.is_finite(loss, gradient), after, state), loss
+        return self._adam.step(state, loss_of)

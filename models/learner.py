@@ -19,6 +19,7 @@ from models.features import Examples
 from models.gate import GateBatch
 from models.memory import CountingMemory, Recollection
 from models.queries import QueryVocabulary
+from models.ranker import joined_ranks
 from models.reader import Reader
 from models.reports import LearnReport, Running
 from models.sampling import all_items, join_known, sample_items
@@ -171,13 +172,16 @@ class OnlineLearner(Reader):
         return np.random.default_rng([self.config.seed, purpose, count])
 
     def _score(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-        """Rank a sample of the examples that have a window and an admitted target."""
+        """Rank a sample of the examples that have a window and an admitted target; the second look learns from it."""
         rng = self._rng(_SCORE, self._num_batches)
         is_sampled = self._sampled(rng)[: len(examples)]
         is_sampled &= self.ranker.is_predictable(examples)
         is_seen = self._memory.is_seen[examples.targets]
         scored = np.flatnonzero(is_sampled & is_seen).astype(np.int32)
-        ranks = self.ranker.rank(examples.take(scored))
+        parts = list(self.ranker.ranked(examples.take(scored)))
+        for part in parts:
+            self._device.learn_second_look(part.shortlist, part.targets)
+        ranks = joined_ranks(parts)
         self.prequential.add(ranks, int((is_sampled & ~is_seen).sum()))
         return scored, ranks
 

@@ -1,13 +1,15 @@
 """From gradients to steps: Optax directions, what pulls weights to zero, and how the learning rate runs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from models.config import ModelConfig, OptimiserName
+from models.structure import Params
 from models.table import EmbeddingTable
 
 P = TypeVar("P")
@@ -110,6 +112,32 @@ def apply_if(condition: jax.Array, after: P, before: P) -> P:
     """`after` where the condition holds, else `before`, leaf by leaf."""
     chosen: P = jax.tree.map(lambda new, old: jnp.where(condition, new, old), after, before)
     return chosen
+
+
+class AdamState(NamedTuple):
+    """Parameters of something small and their Adam moments."""
+
+    params: Params
+    moments: Any
+
+
+class AdamSteps:
+    """Adam for something small, at one rate."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._adam = Optimiser(direction("adam"))
+
+    def begin(self, initial: Params) -> AdamState:
+        """The state before any step."""
+        params = {name: jnp.array(value) for name, value in initial.items()}
+        return AdamState(params, self._adam.begin(params))
+
+    def step(self, state: AdamState, loss_of: Callable[[Params], jax.Array]) -> tuple[AdamState, jax.Array]:
+        """The state after a step, unchanged if the loss is not finite, and the loss."""
+        loss, gradient = jax.value_and_grad(loss_of)(state.params)
+        after = AdamState(*self._adam.step(state.params, gradient, state.moments, self._rate))
+        return apply_if(is_finite(loss, gradient), after, state), loss
 
 
 def _is_weight(param: jax.Array) -> bool:

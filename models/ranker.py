@@ -1,6 +1,7 @@
 """Ranks the whole catalogue after some windows, in padded parts, without learning anything."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +11,22 @@ from models.evaluation import RANKERS
 from models.features import Examples
 from models.memory import CountingMemory
 from models.ranking import TOP_ITEMS, RankBatch, catalogue_sizes
+from models.second_look import Shortlist
 from models.vocabulary import ItemVocabulary
+
+
+class Ranked(NamedTuple):
+    """Predictions that were ranked.
+
+    Attributes:
+        targets: `[FEW]` int32 item slots, 0 for padding.
+        ranks: `[n, rankers]` int32, see `Ranker.rank`.
+        shortlist: what the second look was at, on the device.
+    """
+
+    targets: np.ndarray
+    ranks: np.ndarray
+    shortlist: Shortlist
 
 
 class Ranker:
@@ -32,10 +48,14 @@ class Ranker:
 
     def rank(self, examples: Examples) -> np.ndarray:
         """Where the targets stand among all items seen: `[examples, rankers]` int32, 0 the top, ties against them."""
-        ranks = [np.zeros((0, len(RANKERS)), np.int32)]
+        return joined_ranks(self.ranked(examples))
+
+    def ranked(self, examples: Examples) -> Iterator[Ranked]:
+        """The same in parts, with what else came out."""
         for part in _parts(examples):
-            ranks.append(self._device.rank(part.windows, self._batch(part), self._weights())[: len(part)])
-        return np.concatenate(ranks)
+            batch = self._batch(part)
+            ranks, shortlist = self._device.rank(part.windows, batch, self._weights())
+            yield Ranked(np.asarray(batch.targets), ranks[: len(part)], shortlist)
 
     def top(self, examples: Examples) -> np.ndarray:
         """The item slots that each ranker puts first: `[examples, rankers, TOP_ITEMS]` int32, best first.
@@ -59,6 +79,11 @@ class Ranker:
             self._memory.is_seen[:size],
             self._memory.popularity(slice(0, size)),
         )
+
+
+def joined_ranks(parts: Iterable[Ranked]) -> np.ndarray:
+    """The ranks of all parts: `[n, rankers]` int32."""
+    return np.concatenate([np.zeros((0, len(RANKERS)), np.int32), *(part.ranks for part in parts)])
 
 
 def _parts(examples: Examples) -> list[Examples]:

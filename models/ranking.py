@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from models.gate import Gate
 from models.heads import unit
 from models.layout import Array
+from models.second_look import LOOKED_AT, SecondLook, Shortlist, look_again
 
 SMALLEST_CATALOGUE = 4_096
 TOP_ITEMS = 20
@@ -45,19 +46,34 @@ def catalogue_sizes(num_item_rows: int) -> list[int]:
     return [*sizes, num_item_rows]
 
 
-def scores(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch) -> list[jax.Array]:
+class Judges(NamedTuple):
+    """What decides with the network.
+
+    Attributes:
+        gate: weighs the components.
+        look: shares out anew what the best items have.
+    """
+
+    gate: Gate
+    look: SecondLook
+
+
+def scores(
+    judges: Judges, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
+) -> tuple[list[jax.Array], Shortlist]:
     """What each ranker gives to every item.
 
     Args:
-        gate: the gate.
+        judges: the gate and the second look.
         vectors: `[rows, dim]` float32, the embedding table.
         context: `[batch, width]` float32.
         scaled: `[batch, dim]` float32, interests times the network's scale.
         batch: the predictions.
 
     Returns:
-        `[batch, items]` float32 for each of `evaluation.RANKERS`, in that order.
+        `[batch, items]` float32 for each of `evaluation.RANKERS`, in that order, and what the second look was at.
     """
+    gate, look = judges
     rows = jnp.arange(scaled.shape[0])[:, None]
     logits = scaled @ unit(vectors[: batch.is_seen.shape[0]]).T
     logits = jnp.where(batch.is_seen[None, :], logits, -1e9)
@@ -69,27 +85,40 @@ def scores(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array
     popularity = jnp.broadcast_to(batch.popularity[None, :], logits.shape)
     mixture = weights[:, :1] * by_network + weights[:, -1:] * popularity
     mixture = mixture.at[rows, batch.ids].add(weights[:, of_candidates] * batch.shares)
+    shortlist = _shortlist(mixture, by_network, batch, components.window)
+    mixture = mixture.at[rows, shortlist.slots].set(look_again(look, shortlist))
     rule = jnp.asarray(components.counting_rule())[of_candidates]
     counting = jnp.zeros_like(logits).at[rows, batch.ids].add(rule[None, :] * batch.shares)
-    return [mixture, logits, counting, popularity]
+    return [mixture, logits, counting, popularity], shortlist
 
 
-def rank(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch) -> jax.Array:
+def _shortlist(mixture: jax.Array, by_network: jax.Array, batch: RankBatch, window: int) -> Shortlist:
+    best, slots = jax.lax.top_k(mixture, min(LOOKED_AT, mixture.shape[1]))
+    network = jnp.take_along_axis(by_network, slots, axis=1)
+    popularity = jnp.asarray(batch.popularity)[slots]
+    slots = jnp.where(jnp.asarray(batch.is_seen)[slots], slots, 0)
+    return Shortlist(slots, best, network, popularity, batch.ids[:, -window:])
+
+
+def rank(
+    judges: Judges, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
+) -> tuple[jax.Array, Shortlist]:
     """Ranks of the targets, 0 the top, ties against them; arguments as of `scores`.
 
     Returns:
-        `[batch, rankers]` int32, in the order of `evaluation.RANKERS`.
+        `[batch, rankers]` int32, in the order of `evaluation.RANKERS`, and what the second look was at.
     """
-    return jnp.stack([_rank_of(score, batch) for score in scores(gate, vectors, context, scaled, batch)], axis=1)
+    by_ranker, shortlist = scores(judges, vectors, context, scaled, batch)
+    return jnp.stack([_rank_of(score, batch) for score in by_ranker], axis=1), shortlist
 
 
-def top(gate: Gate, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch) -> jax.Array:
+def top(judges: Judges, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch) -> jax.Array:
     """The `TOP_ITEMS` best items seen, best first; arguments as of `scores`.
 
     Returns:
         `[batch, rankers, TOP_ITEMS]` int32 item slots.
     """
-    by_ranker = scores(gate, vectors, context, scaled, batch)
+    by_ranker, _ = scores(judges, vectors, context, scaled, batch)
     masked = [jnp.where(batch.is_seen[None, :], score, -jnp.inf) for score in by_ranker]
     return jnp.stack([jax.lax.top_k(score, min(TOP_ITEMS, score.shape[1]))[1] for score in masked], axis=1)
 

@@ -100,31 +100,52 @@ class Pool(NamedTuple):
     Attributes:
         slots: `[candidates]` int32.
         scores: `[candidates]` float32.
+        network: `[candidates]` float32, the network's probability alone.
+        popularity: `[candidates]` float32.
     """
 
     slots: np.ndarray
     scores: np.ndarray
+    network: np.ndarray
+    popularity: np.ndarray
+
+    def take(self, index: np.ndarray | slice | list[int]) -> "Pool":
+        """The candidates at `index`."""
+        return Pool(*(column[index] for column in self))
 
 
-def pool(ids: np.ndarray, by_network: np.ndarray, by_others: np.ndarray, left_out: np.ndarray) -> Pool:
-    """Join candidates that were put forward several times.
+class Votes(NamedTuple):
+    """What is said of one window's candidates, which may be put forward several times.
 
-    Args:
-        ids: `[n]` int32 item slots, with repetition, 0 for none.
-        by_network: `[n]` float32, the network's part of the score, equal for equal ids.
-        by_others: `[n]` float32, further parts, added up.
-        left_out: slots that are not wanted.
+    Attributes:
+        ids: `[n]` int32 item slots, 0 for none.
+        network: `[n]` float32, the network's probability, equal for equal ids.
+        popularity: `[n]` float32, equal for equal ids.
+        by_memory: `[n]` float32, weighted already; all of an id's are added up.
+        weights: of the network and of popularity.
     """
-    slots, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
-    scores = by_network[first] + np.bincount(inverse, by_others, len(slots))
-    is_wanted = (slots > 0) & (scores > 0) & ~np.isin(slots, left_out)
-    return Pool(slots[is_wanted], scores[is_wanted].astype(np.float32))
+
+    ids: np.ndarray
+    network: np.ndarray
+    popularity: np.ndarray
+    by_memory: np.ndarray
+    weights: tuple[float, float]
+
+
+def pool(votes: Votes, left_out: np.ndarray) -> Pool:
+    """Join candidates that were put forward several times, without the slots in `left_out`."""
+    slots, first, inverse = np.unique(votes.ids, return_index=True, return_inverse=True)
+    network, popularity = votes.network[first], votes.popularity[first]
+    of_network, of_popularity = votes.weights
+    scores = of_network * network + of_popularity * popularity + np.bincount(inverse, votes.by_memory, len(slots))
+    joined = Pool(slots, scores.astype(np.float32), network, popularity)
+    return joined.take((slots > 0) & (scores > 0) & ~np.isin(slots, left_out))
 
 
 def best(candidates: Pool, count: int) -> Pool:
     """The `count` of highest score, best first; the lower slot of equals first."""
     order = np.lexsort((candidates.slots, -candidates.scores))[:count]
-    return Pool(candidates.slots[order], candidates.scores[order])
+    return candidates.take(order)
 
 
 def diversify(candidates: Pool, vectors: np.ndarray, policy: RecommendPolicy) -> Pool:
@@ -146,4 +167,4 @@ def diversify(candidates: Pool, vectors: np.ndarray, policy: RecommendPolicy) ->
         chosen.append(at)
         is_left[at] = False
         likeness = np.maximum(likeness, vectors @ vectors[at])
-    return Pool(candidates.slots[chosen], candidates.scores[chosen])
+    return candidates.take(chosen)

@@ -9,7 +9,19 @@ from models.device import FEW, Device, Weights
 from models.features import WindowBatch
 from models.memory import CountingMemory, Recollection
 from models.ranking import catalogue_sizes
-from models.recommend import DIVERSIFIED, NEAREST, Pool, Query, Recommendations, RecommendPolicy, best, diversify, pool
+from models.recommend import (
+    DIVERSIFIED,
+    NEAREST,
+    Pool,
+    Query,
+    Recommendations,
+    RecommendPolicy,
+    Votes,
+    best,
+    diversify,
+    pool,
+)
+from models.second_look import LOOKED_AT, Shortlist
 from models.vocabulary import ItemVocabulary
 
 
@@ -38,13 +50,14 @@ class Recommender:
             np.zeros((len(chosen), policy.count), np.float32),
         )
         for row, some in enumerate(chosen):
-            slots[row, : len(some.slots)], scores[row, : len(some.slots)] = some
+            slots[row, : len(some.slots)], scores[row, : len(some.slots)] = some.slots, some.scores
         return Recommendations(slots, scores)
 
     def _few(self, windows: WindowBatch, left_out: np.ndarray, policy: RecommendPolicy) -> list[Pool]:
         """Lists for at most `FEW` windows."""
         depth = policy.count if policy.diversity == 0 else max(policy.count, DIVERSIFIED)
-        pools = [best(some, depth) for some in self._pools(windows, left_out)]
+        pools = [best(some, max(depth, LOOKED_AT)) for some in self._pools(windows, left_out)]
+        pools = [best(some, depth) for some in self._look_again(windows, pools)]
         if policy.diversity == 0:
             return pools
         vectors = self._device.item_vectors(np.concatenate([some.slots for some in pools]), self._weights())
@@ -59,15 +72,26 @@ class Recommender:
         query = self._query(ids, recollection)
         nearest, of_nearest, of_ids, weights = map(np.asarray, self._device.recommend(windows, query, self._weights()))
         by_memory = weights[:, self._component_of(recollection)] * recollection.shares
-        trend = weights[:, -1:]
         for row in range(count):
             all_ids = np.concatenate([nearest[row], ids[row]])
-            by_network = weights[row, 0] * np.concatenate([of_nearest[row], of_ids[row]])
-            by_network += trend[row] * memory.popularity(all_ids)
+            by_network = np.concatenate([of_nearest[row], of_ids[row]])
             by_others = np.zeros(len(all_ids), np.float32)
             start = nearest.shape[1]
             by_others[start : start + by_memory.shape[1]] = by_memory[row]
-            yield pool(all_ids, by_network, by_others, left_out[row])
+            trust = float(weights[row, 0]), float(weights[row, -1])
+            yield pool(Votes(all_ids, by_network, memory.popularity(all_ids), by_others, trust), left_out[row])
+
+    def _look_again(self, windows: WindowBatch, pools: list[Pool]) -> Iterator[Pool]:
+        """Pools, best first, with the scores of the second look."""
+        room = 1 if len(pools) == 1 else FEW
+        width = min(LOOKED_AT, self._items.num_rows)
+        columns = ([pad_rows(column[:width], width) for column in some] for some in pools)
+        recent = self._memory.recent_items(windows.slots)[:, ::-1]
+        listed = (pad_rows(np.stack(column), room) for column in (*zip(*columns, strict=True), recent))
+        looked = self._device.look_again(Shortlist(*listed), self._weights())
+        for some, scores in zip(pools, looked, strict=False):
+            some.scores[:width] = scores[: len(some.scores)]
+            yield some
 
     def _query(self, ids: np.ndarray, recollection: Recollection) -> Query:
         size = next(size for size in catalogue_sizes(self._items.num_rows) if size >= self._items.end)

@@ -124,7 +124,7 @@ def evaluate(
         raise ConfigError("learning is off: expected it on, since what is judged is how well the model learns")
     if out is not None:
         require_matplotlib()
-    model = dataclasses.replace(_changed(settings.learner(), changes), score_sample_ratio=0.0)
+    model = _changed(settings.learner(), changes)
     read, predicted = _kinds("--inputs", inputs, KINDS), _kinds("--targets", targets, KINDS[:SEARCH])
     stretches = _Input(paths, EventTypeMapping.parse(pairs), periods, folds, events, read).stretches(protocol)
     from models.runtime import configure  # noqa: PLC0415

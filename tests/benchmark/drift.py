@@ -118,7 +118,7 @@ def main() -> None:
     args = parser.parse_args()
     configure(preallocate=False, compilation_cache=Settings.load().compilation_cache)
     off: dict[str, Any] = {"drift_rate_factor": 1.0, "drift_recent_share": 0.0}
-    base = ModelConfig(score_sample_ratio=0.0, max_items=20_000)
+    base = ModelConfig(max_items=20_000)
     for name, reaction in REACTIONS.items():
         say(name)
         model = dataclasses.replace(base, **{**off, **reaction})

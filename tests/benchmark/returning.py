@@ -58,7 +58,7 @@ def _of(shop: str, event: Event) -> Event:
 
 def predictions(stretches: Iterable[Stretch], replay: int) -> np.ndarray:
     """`[n]` of `PREDICTION`."""
-    model = ModelConfig(score_sample_ratio=0.0, max_items=20_000, replay_ratio=replay)
+    model = ModelConfig(max_items=20_000, replay_ratio=replay)
     evaluation = Evaluation(Settings.load(max_items=model.max_items), model, EvaluationPlan("event", 1.0))
     evaluation.start()
     return np.concatenate([evaluation.judge(stretch) for stretch in stretches])

@@ -86,7 +86,7 @@ class Comparison:
         self._ahead: dict[int, tuple[str, str]] = {}
         self._num_read = self._num_added = 0
         self.ranks: list[int] = []
-        model = ModelConfig(score_sample_ratio=0.0)
+        model = ModelConfig()
         self.evaluation = Evaluation(Settings.load(), model, EvaluationPlan("event", sample), self._rank)
 
     def judge(self, stretch: Stretch) -> np.ndarray:

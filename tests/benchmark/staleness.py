@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="draw it there")
     args = parser.parse_args()
     configure(preallocate=False, compilation_cache=Settings.load().compilation_cache)
-    model = ModelConfig(score_sample_ratio=0.0, max_items=40_000 if args.folder else 20_000, seed=args.seed)
+    model = ModelConfig(max_items=40_000 if args.folder else 20_000, seed=args.seed)
     staleness = Staleness(model, AGES_IN_FOLDER if args.folder else AGES, args.sample)
     staleness.run(folder_stretches(args.folder) if args.folder else shop_stretches(args.seed))
     ranks = {age: np.concatenate(parts) for age, parts in staleness.ranks.items()}

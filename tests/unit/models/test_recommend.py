@@ -3,7 +3,7 @@ import pytest
 
 from models.features import Examples
 from models.learner import OnlineLearner
-from models.recommend import Pool, RecommendPolicy, diversify, pool
+from models.recommend import Pool, RecommendPolicy, Votes, diversify, pool
 from tests.unit.models.builders import a_learner, learn_all, some_examples, windows_of
 
 NOTHING = np.zeros((1, 1), np.int32)
@@ -72,16 +72,19 @@ def test_recommending_changes_no_state_and_compiles_nothing(learner):
 
 
 def test_candidates_put_forward_twice_are_one_with_both_parts():
-    ids, by_others = np.array([7, 0, 7, 9]), np.array([0.25, 9.0, 0.25, 0.0])
+    network, popularity = np.array([0.5, 0.0, 0.5, 0.125]), np.array([0.25, 0.0, 0.25, 0.0])
+    votes = Votes(np.array([7, 0, 7, 9]), network, popularity, np.array([0.25, 9.0, 0.25, 0.0]), (1.0, 2.0))
 
-    slots, scores = pool(ids, np.array([0.5, 0.0, 0.5, 0.125]), by_others, left_out=np.array([0]))
+    joined = pool(votes, left_out=np.array([0]))
 
-    assert dict(zip(slots.tolist(), scores.tolist(), strict=True)) == {7: 1.0, 9: 0.125}
+    assert dict(zip(joined.slots.tolist(), joined.scores.tolist(), strict=True)) == {7: 1.5, 9: 0.125}
+    assert joined.network.tolist() == [0.5, 0.125]
 
 
 @pytest.mark.parametrize(("diversity", "chosen"), [(0.0, [1, 2]), (0.5, [1, 3])])
 def test_diversity_prefers_an_item_unlike_the_chosen_one(diversity, chosen):
-    candidates = Pool(np.array([1, 2, 3]), np.array([1.0, 0.9, 0.5], np.float32))
+    scores = np.array([1.0, 0.9, 0.5], np.float32)
+    candidates = Pool(np.array([1, 2, 3]), scores, scores, scores)
     vectors = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
 
     assert diversify(candidates, vectors, RecommendPolicy(2, diversity)).slots.tolist() == chosen
