@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import faust
 import msgspec
+from faust.app import BootStrategy
 from faust.types import TP
 
 from checkpoints.lease import DirectoryLease
@@ -47,6 +48,12 @@ BUFFERED_BATCHES = 4  # partition batches between fetch and agent, for each agen
 logger = logging.getLogger(__name__)
 
 
+class _Boot(BootStrategy):
+    """Without Faust's own server, which `faust worker` turns on: open to other machines, and on our port."""
+
+    enable_web = False
+
+
 class InterestApp(faust.App):
     """A worker: restores and compiles before it joins its group, saves and commits before it leaves.
 
@@ -55,6 +62,8 @@ class InterestApp(faust.App):
         fetch_max_wait_ms: how long the broker holds an empty fetch back; the transport asks for it.
         state_name: what the worker is doing, for its status.
     """
+
+    BootStrategy = _Boot
 
     def __init__(self, settings: Settings, **options: Any) -> None:
         self.positions = Positions()
@@ -285,7 +294,6 @@ def build_app(settings: Settings) -> InterestApp:
         stream_buffer_maxsize=BUFFERED_BATCHES,
         stream_wait_empty=False,
         store="memory://",
-        web_enabled=False,
         worker_redirect_stdouts=False,
         logging_config=log_config(settings),  # for `faust -A stream.app worker`, which sets up its own otherwise
     )

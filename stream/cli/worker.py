@@ -42,8 +42,10 @@ def worker(settings: Settings, as_json: bool) -> None:
     app = build_app(settings)
     reporting = loop.create_task(_report(app)) if as_json else None
     _prepare(app, loop)
+    running = faust.Worker(app, loop=loop, quiet=True, stdout=sys.stderr, override_logging=False)
+    running.spinner = None  # it would write a terminal's codes before a line of the log
     try:
-        faust.Worker(app, loop=loop, quiet=True, stdout=sys.stderr, override_logging=False).execute_from_commandline()
+        running.execute_from_commandline()
     finally:
         if reporting is not None:
             _print_status(app.status())

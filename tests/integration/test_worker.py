@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from stream.broker.topics import create_topics
 from stream.client import InterestSubscriber, ItemVectors
+from stream.demo.worker_process import COMMAND
 from stream.records.events import Event, encode_event
 from stream.settings import Settings
 from tests.support.builders import a_click, a_purchase, a_search
@@ -20,6 +21,7 @@ from tests.support.kafka import Kafka
 from tests.support.waiting import wait_until
 from tests.support.worker import WorkerProcess
 
+FAUST_COMMAND = (sys.executable, "-m", "faust", "-A", "stream.app", "worker", "-l", "info")
 BROKEN = [
     (b"u1", b"{", "not_json"),
     (b"u1", b"[1, 2]", "not_an_event"),
@@ -46,7 +48,7 @@ def settings(kafka: Kafka, topic_prefix: str) -> Settings:
 
 
 def a_worker(
-    of: Settings, checkpoint_dir: Path, settings: dict[str, str] | None = None, command: list[str] | None = None
+    of: Settings, checkpoint_dir: Path, settings: dict[str, str] | None = None, command: Sequence[str] = COMMAND
 ) -> WorkerProcess:
     return WorkerProcess(of.broker, of.topic_prefix, checkpoint_dir, settings, command)
 
@@ -220,14 +222,16 @@ def test_a_topic_of_broken_records_stops_the_worker_instead_of_draining_into_the
     assert len(dead_letter_reasons(settings)) < 500
 
 
-def test_faust_starts_the_same_worker_which_leaves_nothing_where_it_was_started(settings, tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", [COMMAND, FAUST_COMMAND], ids=["ours", "faust"])
+def test_either_command_starts_the_worker_with_a_log_in_json_and_leaves_nothing_where_it_was_started(
+    settings, tmp_path, monkeypatch, command
+):
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
     events = some_events(200)
     users = events_by_user(events).keys()
     send(settings, events)
-    command = [sys.executable, "-m", "faust", "-A", "stream.app", "worker", "-l", "info"]
 
     with a_worker(settings, tmp_path / "state", {"INTEREST_LOG_FORMAT": "json"}, command) as worker:
         with InterestSubscriber(settings.broker, from_beginning=True, topic=settings.updates) as subscriber:

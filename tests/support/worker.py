@@ -1,7 +1,7 @@
 """A worker as users start it, with small sizes: a process of its own, whose status lines are read as they come."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -33,7 +33,7 @@ class WorkerProcess(worker_process.WorkerProcess):
         topic_prefix: of its topics, its consumer group too.
         checkpoint_dir: where it keeps its state.
         settings: more settings, by environment variable.
-        command: the command line, if another way of starting a worker is to be tried.
+        command: the command line; there is another way of starting a worker.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class WorkerProcess(worker_process.WorkerProcess):
         topic_prefix: str,
         checkpoint_dir: Path,
         settings: dict[str, str] | None = None,
-        command: list[str] | None = None,
+        command: Sequence[str] = worker_process.COMMAND,
     ) -> None:
         own = {
             "INTEREST_BROKER": broker,
@@ -51,7 +51,7 @@ class WorkerProcess(worker_process.WorkerProcess):
             "INTEREST_CHECKPOINT_DIR": str(checkpoint_dir),
         }
         politely = ["nice", "-n", os.environ.get(NICENESS_VARIABLE, "0")]
-        super().__init__(SMALL | own | (settings or {}), [*politely, *(command or worker_process.COMMAND)])
+        super().__init__(SMALL | own | (settings or {}), [*politely, *command])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
