@@ -38,7 +38,8 @@ def simulate(settings: Settings, *, as_json: bool, rate: float, events: int | No
         shop = Shopkeeper(producer, plan)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _calling(shop.call_off))
-        click.echo(f"sending {rate:g} events a second to {settings.broker}, until Ctrl-C", err=True)
+        until = f"{events:,} in all" if events else "until Ctrl-C"
+        click.echo(f"sending {rate:g} events a second to {settings.broker}, {until}", err=True)
         shop.run()  # in this thread
         if shop.failure is not None:
             raise shop.failure

@@ -1,4 +1,4 @@
-"""A demo whose live page is open, and Debian's Chromium."""
+"""A demo whose live page is open, a worker that is behind, and Debian's Chromium."""
 
 import os
 import shutil
@@ -7,15 +7,21 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from stream.broker.topics import TopicNames, create_topics
+from stream.client import EventProducer
+from stream.settings import Settings
 from tests.support.java_kafka import free_ports
+from tests.support.kafka import Kafka
 from tests.support.waiting import wait_until
-from tests.support.worker import SMALL
+from tests.support.worker import SMALL, WorkerProcess
 
 STARTS_WITHIN_S = 120
+BACKLOG = 30_000  # records: ten seconds and more, one at a time
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +40,22 @@ def address() -> Iterator[str]:
     finally:
         demo.terminate()
         demo.wait(30)
+
+
+@pytest.fixture
+def address_of_one_behind(kafka: Kafka, topic_prefix: str, tmp_path: Path) -> Iterator[str]:
+    """Where a worker serves its page that takes a record at a time, thousands of which wait."""
+    settings = Settings.load(broker=kafka.bootstrap, topic_prefix=topic_prefix)
+    create_topics(settings)
+    with EventProducer(kafka.bootstrap, topics=TopicNames.of(settings)) as producer:
+        for n in range(BACKLOG):
+            producer.click(f"u{n % 100}", f"i{n % 30}")
+    (port,) = free_ports(1)
+    slow = {"INTEREST_WEB_PORT": str(port), "INTEREST_FETCH_MAX_RECORDS": "1"}
+    page = f"http://127.0.0.1:{port}/"
+    with WorkerProcess(kafka.bootstrap, topic_prefix, tmp_path, slow):
+        wait_until(lambda: answers(page), STARTS_WITHIN_S, "the page")
+        yield page
 
 
 def answers(address: str) -> bool:

@@ -63,3 +63,13 @@ def test_a_page_that_hears_nothing_says_so_and_goes_on_by_itself(browser: Browse
     page.unroute("**/live/*")
     expect(page.locator("#state")).not_to_have_text("no connection")
     page.close()
+
+
+def test_a_worker_that_is_behind_says_how_much_waits_until_it_has_caught_up(
+    browser: Browser, address_of_one_behind: str
+):
+    page = browser.new_page()
+    page.goto(address_of_one_behind)
+    expect(page.locator("body")).to_have_attribute("data-state", "lagging")
+    expect(page.locator("#explained")).to_have_text(re.compile(r"^[\d,]+ records wait"))
+    page.close()

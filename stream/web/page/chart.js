@@ -2,7 +2,7 @@
 
 import { clock, clockMinutes, element } from "./format.js";
 
-const HEIGHT = 152, LEFT = 44, RIGHT = 8, TOP = 8, BOTTOM = 20;
+const HEIGHT = 152, LEFT = 52, RIGHT = 8, TOP = 8, BOTTOM = 20;
 const GAP_MS = 15_000; // a longer hole in dense samples is drawn as one
 const NS = "http://www.w3.org/2000/svg";
 
@@ -61,7 +61,7 @@ export function chart(plan, onCross) {
 function frame(width, from, to, top, x, y, plan) {
   const parts = [0, 0.5, 1].flatMap((part) => [
     svg("line", { x1: LEFT, x2: width - RIGHT, y1: y(top * part), y2: y(top * part), class: part ? "grid" : "axis" }),
-    svg("text", { x: LEFT - 7, y: y(top * part) + 4, "text-anchor": "end" }, (plan.tick ?? plan.format)(top * part)),
+    svg("text", { x: LEFT - 7, y: y(top * part) + 4, "text-anchor": "end" }, part ? (plan.tick ?? plan.format)(top * part) : "0"),
   ]);
   for (const part of [0, 0.5, 1]) {
     const ms = from + part * (to - from);

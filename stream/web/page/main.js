@@ -10,6 +10,7 @@ import { ask, follow } from "./source.js";
 
 const KEPT = 1_900; // samples, as the worker keeps them
 const FRESH_MS = 3_000; // a chosen user is asked for again
+const MIN_ITEMS = 8; // on a map
 const $ = (id) => document.getElementById(id);
 const RANKERS = ["mixture", "vector", "counting", "popularity"];
 
@@ -68,6 +69,7 @@ function showNow() {
     ? `${samples.length ? `Nothing heard since ${clock(now.at_ms)}. ` : ""}The worker has ended or cannot be reached; trying again.` : sentence;
   $("figures").replaceChildren(...figures(now).map(([name, value, note]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, value), element("dd", { class: "note" }, value === NONE ? "" : note))));
+  if (now?.items >= MIN_ITEMS) $("map-empty").textContent = "The map is being drawn.";
   document.title = word === "running" ? "Interest Stream" : `${$("state").textContent} · Interest Stream`;
 }
 
