@@ -77,7 +77,7 @@ class Device(Saved):
         self._gate = Structure(Gate(network.encoder.width, self._components, rngs))
         network_learner = NetworkLearner(self._network, config)
         self._look = Structure(SecondLook(rngs))
-        gate_learner = GateLearner(self._gate, config.learning_rate)
+        gate_learner = GateLearner(self._gate)
         look_learner = SecondLookLearner(self._look)
         self._state: NetworkState = network_learner.begin(jnp.asarray(self._initial_vectors()))
         self._gate_state: AdamState = gate_learner.begin()
