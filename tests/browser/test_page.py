@@ -65,9 +65,7 @@ def test_a_page_that_hears_nothing_says_so_and_goes_on_by_itself(browser: Browse
     page.close()
 
 
-def test_a_worker_that_is_behind_says_how_much_waits_until_it_has_caught_up(
-    browser: Browser, address_of_one_behind: str
-):
+def test_a_worker_that_is_behind_says_how_much_waits(browser: Browser, address_of_one_behind: str):
     page = browser.new_page()
     page.goto(address_of_one_behind)
     expect(page.locator("body")).to_have_attribute("data-state", "lagging")
