@@ -90,6 +90,15 @@ class FlowPolicy:
         )
 
 
+@dataclass(frozen=True)
+class _MicroBatch:
+    """One that the model thread has, or will have next."""
+
+    chunks: Sequence[Chunk]
+    learns: bool
+    outcome: "asyncio.Future[Outcome]"
+
+
 class Flow:
     """Moves events from the intake through the engine to the publisher.
 
@@ -133,6 +142,7 @@ class Flow:
         self._refusal_log = RefusalLog(policy.log_ids)
         self._committer: OffsetCommitter | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._under_way: _MicroBatch | None = None
         self._stopping = False
         self._replays_due = 0
         self._oldest_pending_at: float | None = None
@@ -155,10 +165,12 @@ class Flow:
         self.saved_at_s = self._now()
         self._checkpoint_due_at = self.saved_at_s + self._policy.checkpoint_interval_s
         while not self._stopping:
-            if self._intake.num_records and not self._must_learn():
+            if self._intake.num_records and (self._under_way is not None or not self._must_learn()):
                 await self._micro_batch()
-            elif not await self._learn():
-                await self._intake.wait(self._wait_s())
+            else:
+                await self._end_micro_batch()
+                if not await self._learn():
+                    await self._intake.wait(self._wait_s())
             await self._by_the_clock()
 
     async def finish(self, running: "asyncio.Task[None]") -> None:
@@ -171,12 +183,21 @@ class Flow:
         self._intake.wake()
         with contextlib.suppress(ConfigError):
             await running
+        await self._end_micro_batch()
         await self._publish_item_vectors()
         if self._saving is not None:
             await self._saving
         await self._save(*await self._changes())
 
     async def _micro_batch(self) -> None:
+        """Begin the next; end the one before, or, with nothing more waiting, this one."""
+        begun = self._begin_micro_batch()
+        await self._end_micro_batch()
+        self._under_way = begun
+        if not begun.learns:
+            await self._end_micro_batch()
+
+    def _begin_micro_batch(self) -> "_MicroBatch":
         chunks = self._intake.take(self._policy.micro_batch_size)
         self._refusal_log.note(chunks, self._now())
         self._refusals.check(chunks, self._now())
@@ -184,23 +205,30 @@ class Flow:
         left_s = self._checkpoint_due_at - self._now()
         is_checkpoint_near = left_s < TAKEN_AHEAD_RATIO * self._policy.checkpoint_interval_s
         process = partial(self._process, chunks, learns=learns, is_checkpoint_near=is_checkpoint_near)
-        with self._meters.micro_batch.time():
-            outcome = await self._on_model_thread(process)
-        if learns:
+        return _MicroBatch(chunks, learns, self._model_thread.submit(self._engine.work, process))
+
+    async def _end_micro_batch(self) -> None:
+        """Send what the one that is under way has made, if there is one."""
+        ended, self._under_way = self._under_way, None
+        if ended is None:
+            return
+        outcome = await ended.outcome
+        if ended.learns:
             self._note_learning()
         self.num_updates += outcome.num_updates
         await self._publisher.send(self._policy.updates_topic, outcome.updates)
-        self.latency.note(time.time(), chunks)
+        self.latency.note(time.time(), ended.chunks)
         await self._publisher.send(self._policy.dead_letters_topic, {0: outcome.dead_letters})
-        self._measure_latency(chunks)
+        self._measure_latency(ended.chunks)
         if self._oldest_pending_at is None and self._engine.learner.num_pending:
             self._oldest_pending_at = self._now()
 
     def _process(self, chunks: Sequence[Chunk], *, learns: bool, is_checkpoint_near: bool) -> Outcome:
         """A worker that is behind `learns` while the device encodes: its two processors shall both be busy."""
-        if is_checkpoint_near:
-            self._engine.take_ahead()
-        return self._engine.process(chunks, self._learn_what_waits) if learns else self._engine.process(chunks)
+        with self._meters.micro_batch.time():
+            if is_checkpoint_near:
+                self._engine.take_ahead()
+            return self._engine.process(chunks, self._learn_what_waits) if learns else self._engine.process(chunks)
 
     def _learn_what_waits(self) -> None:
         for _ in range(self._engine.learner.num_pending // self._policy.learn_batch_size):
@@ -256,13 +284,19 @@ class Flow:
 
     def _wait_s(self) -> float:
         """How long there is nothing to do if no event comes."""
-        dues = [self._serve_due_at, self._item_vectors_due_at, self._checkpoint_due_at]
+        dues = self._dues
         if self._oldest_pending_at is not None:
             dues.append(self._oldest_pending_at + self._policy.learn_after_s)
         return min(IDLE_WAIT_S, max(0.0, min(dues) - self._now()))
 
+    @property
+    def _dues(self) -> list[float]:
+        return [self._serve_due_at, self._item_vectors_due_at, self._checkpoint_due_at]
+
     async def _by_the_clock(self) -> None:
         now = self._now()
+        if now >= min(self._dues):
+            await self._end_micro_batch()
         if now >= self._serve_due_at:
             self._serve_due_at = now + SERVE_EVERY_S
             await self._on_model_thread(self._engine.serve)

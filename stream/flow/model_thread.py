@@ -19,8 +19,12 @@ class ModelThread:
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call `function` there and return what it returns."""
+        return await self.submit(function, *args, **kwargs)
+
+    def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[R]":
+        """Let it be called after all that were submitted before; to be awaited."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: self._timed(lambda: function(*args, **kwargs)))
+        return loop.run_in_executor(self._executor, lambda: self._timed(lambda: function(*args, **kwargs)))
 
     def busy_s(self) -> float:
         """How long the call that it is in has taken; 0 while it waits. May be called from any thread."""
