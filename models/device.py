@@ -257,7 +257,7 @@ class Device(Saved):
         self._mark(targets)
         self._mark(followers)
         self._mark(lasts)
-        size = self._config.batch_size
+        size = FEW if max(len(targets), len(lasts)) <= FEW else self._config.batch_size
         arrays = self._padded(targets, size), pad_rows(windows, size), self._padded(lasts, size)
         self._put(self._start(self._state.table, *arrays, pad_rows(followers, size)))
 
@@ -319,8 +319,9 @@ class Device(Saved):
             self.learn(self._builder.step(empty_examples(size, window), soft, _nobody(self.num_negatives), room))
         self.learn_gate(WindowBatch.empty(GATE_EXAMPLES, window), self._empty_gate())
         self.learn_second_look(self._empty_shortlist(FEW), np.zeros(FEW, np.int32))
-        nothing = np.zeros(0, np.int32)
-        self.start_items(nothing, np.zeros((0, window), np.int32), nothing, nothing)
+        for count in {0, size}:
+            items = np.full(count, self._builder.num_rows, np.int32)
+            self.start_items(items, np.zeros((count, window), np.int32), items, items)
         self.replace(np.full(1, self._builder.num_rows, np.int32), np.random.default_rng(0))
 
     def _empty_ranking(self, size: int) -> RankBatch:

@@ -29,7 +29,8 @@ from models.vocabulary import ItemVocabulary, Resolved
 
 RANKED_ITEMS = 20_000  # up to as many, as many are scored as `score_sample_ratio` says; beyond, so many fewer
 STEPS_UNDER_WAY = 4  # of the device while the host prepares the next; a loss is read so many batches later
-BEHIND_EVERY = 8  # batches of which one is scored and teaches the gate while the learner is behind
+TAUGHT_EVERY = 16  # batches of which one teaches the gate while the learner is behind
+SCORED_EVERY = 32  # and of which one is scored
 
 _NOTHING_SCORED = np.zeros(0, np.int32), np.zeros((0, len(RANKERS)), np.int32)
 _LEARN, _REPLAY, _SCORE, _RECYCLE = range(1, 5)  # purposes of random numbers: one stream each
@@ -137,17 +138,18 @@ class OnlineLearner(Reader):
 
         Args:
             is_behind: there is no time for everything: the network and the memory learn from every example, but only
-                one batch of `BEHIND_EVERY` is scored and teaches the gate.
+                one batch of `TAUGHT_EVERY` teaches the gate, and one of `SCORED_EVERY` is scored.
         """
         if not len(self._pending):
             return None
         examples = self._pending.take(self.config.batch_size)
         items = self._memory.recent_items(examples.windows.slots)
-        is_whole = not is_behind or self._num_batches % BEHIND_EVERY == 0
-        scored, ranks = self._score(examples) if is_whole else _NOTHING_SCORED
+        is_scored = not is_behind or self._num_batches % SCORED_EVERY == 0
+        teaches_gate = not is_behind or self._num_batches % TAUGHT_EVERY == 0
+        scored, ranks = self._score(examples) if is_scored else _NOTHING_SCORED
         self._start_items(items, examples.targets)
         is_taught = self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
-        loss, gate_loss = self._teach(examples, items, is_taught, is_whole) if is_taught.any() else (0.0, 0.0)
+        loss, gate_loss = self._teach(examples, items, is_taught, teaches_gate) if is_taught.any() else (0.0, 0.0)
         self._remember(examples, items, is_taught)
         self._num_batches += 1
         num_taught = int(is_taught.sum())

@@ -1,17 +1,22 @@
-"""What the C library does with memory that is freed: it goes back to the system. Without glibc nothing happens."""
+"""What the C library does with memory that is freed. Without glibc nothing happens."""
 
 import ctypes
 
-ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
-MOST_ARENAS = 2  # of eight for each core: each keeps what its threads once needed
+OPTIONS = {  # of malloc.h
+    -8: 2,  # M_ARENA_MAX, of eight for each core: each keeps what its threads once needed
+    -3: 32 * 2**20,  # M_MMAP_THRESHOLD: what is larger is mapped for itself, and zeroed each time
+    -1: 128 * 2**20,  # M_TRIM_THRESHOLD: so much is kept; what is given back must be zeroed when it is needed next
+    -2: 16 * 2**20,  # M_TOP_PAD: taken at a time
+}
 
 _libc = ctypes.CDLL(None)
 
 
-def keep_few_arenas() -> None:
-    """Let threads share heaps; call before they start."""
+def keep_what_is_free() -> None:
+    """Let threads share heaps that are not trimmed after each micro-batch; call before threads start."""
     if hasattr(_libc, "mallopt"):
-        _libc.mallopt(ARENA_MAX, MOST_ARENAS)
+        for option, value in OPTIONS.items():
+            _libc.mallopt(option, value)
 
 
 def give_back() -> None:

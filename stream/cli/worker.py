@@ -12,7 +12,7 @@ import msgspec
 
 from stream.cli.options import as_json, with_settings
 from stream.logs import set_up
-from stream.memory import keep_few_arenas
+from stream.memory import keep_what_is_free
 from stream.settings import Settings
 from stream.status import WorkerStatus
 
@@ -31,7 +31,7 @@ def worker(settings: Settings, as_json: bool) -> None:
     Every setting is a flag (--window-size 20); `interest-stream settings` lists them.
     """
     set_up(settings)
-    keep_few_arenas()
+    keep_what_is_free()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # raised within a native import it would crash that
     import faust  # noqa: PLC0415  (with jax two seconds of imports, which `--help` need not wait for)
 

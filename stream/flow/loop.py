@@ -216,7 +216,8 @@ class Flow:
         if ended.learns:
             self._note_learning()
         self.num_updates += outcome.num_updates
-        await self._publisher.send(self._policy.updates_topic, outcome.updates)
+        updates = await asyncio.to_thread(lambda: outcome.updates) if ended.learns else outcome.updates
+        await self._publisher.send(self._policy.updates_topic, updates)
         self.latency.note(time.time(), ended.chunks)
         await self._publisher.send(self._policy.dead_letters_topic, {0: outcome.dead_letters})
         self._measure_latency(ended.chunks)
@@ -228,7 +229,11 @@ class Flow:
         with self._meters.micro_batch.time():
             if is_checkpoint_near:
                 self._engine.take_ahead()
-            return self._engine.process(chunks, self._learn_what_waits) if learns else self._engine.process(chunks)
+            if learns:
+                return self._engine.process(chunks, self._learn_what_waits)
+            outcome = self._engine.process(chunks)
+            _ = outcome.updates
+            return outcome
 
     def _learn_what_waits(self) -> None:
         for _ in range(self._engine.learner.num_pending // self._policy.learn_batch_size):

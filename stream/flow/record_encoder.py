@@ -1,23 +1,22 @@
-"""Many interest updates or item vectors at once, as records in the format that the settings ask for. Pure."""
+"""Many interest updates or item vectors at once, as records in the format that the settings ask for. Pure.
 
-from collections.abc import Sequence
-from typing import cast
+The same as `updates.encode_update` makes of each, in less than half the time: what all have in common is made once.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import msgspec
+import numpy as np
 
 from models.saving import Array
 from stream.flow.top_items import TopItems
-from stream.records.updates import (
-    SCHEMA_VERSION,
-    EncodedRecord,
-    InterestUpdate,
-    ItemVector,
-    UpdateFormat,
-    encode_item_vector,
-    encode_item_vector_binary,
-    encode_update,
-    encode_update_binary,
-    json_vectors,
-)
+from stream.records.updates import JSON_DECIMALS, SCHEMA_VERSION, EncodedRecord, UpdateFormat
 from stream.users.interests import Interests
+
+DECIMAL_BYTES = JSON_DECIMALS + len("-0.,")
+
+_json = msgspec.json.Encoder().encode
 
 
 class RecordEncoder:
@@ -38,52 +37,111 @@ class RecordEncoder:
         top_items: Sequence[TopItems] | None = None,
     ) -> list[EncodedRecord]:
         """A record for each of `[n]` users, in order; all of them have the same `version` and `model_step`."""
-        lists = [None] * len(user_ids) if top_items is None else top_items
-        short_term, long_term = self._lists(interests.short_term), self._lists(interests.long_term)
+        short_term, long_term = interests.short_term, interests.long_term
         columns = zip(
             user_ids,
             times_ms.tolist(),
-            short_term,
-            long_term,
-            interests.drift.tolist(),
+            np.round(interests.drift.astype(np.float64), 6).tolist(),
             num_events.tolist(),
-            lists,
-            _rounded_or_none(interests.uncertainty, len(times_ms)),
+            _rows(short_term) if self._is_binary else json_rows({"interest": short_term, "long_term": long_term}),
+            _rows(long_term) if self._is_binary else [b""] * len(long_term),
+            _optional(top_items, interests.uncertainty, len(times_ms)),
             strict=True,
         )
-        updates = [
-            InterestUpdate(
-                SCHEMA_VERSION,
-                user_id,
-                version,
-                time_ms,
-                model_step,
-                short,
-                long,
-                round(drift, 6),
-                count,
-                top,
-                uncertainty,
+        if self._is_binary:
+            common = _headers({"schema": SCHEMA_VERSION, "version": version, "model_step": model_step})
+            return [
+                EncodedRecord(
+                    user_id.encode(),
+                    short,
+                    [
+                        *common,
+                        ("time_ms", b"%d" % time_ms),
+                        ("drift", b"%a" % drift),
+                        ("num_events", b"%d" % count),
+                        ("long_term", long),
+                        *((name, text) for name, text in optional),
+                    ],
+                )
+                for user_id, time_ms, drift, count, short, long, optional in columns
+            ]
+        layout = (
+            b'{"schema":%d,"user_id":%%b,"version":%d,"time_ms":%%d,"model_step":%d,%%b,"drift":%%a,"num_events":%%d%%b}'
+        ) % (SCHEMA_VERSION, version, model_step)
+        return [
+            EncodedRecord(
+                user_id.encode(),
+                layout
+                % (
+                    _json(user_id),
+                    time_ms,
+                    vectors,
+                    drift,
+                    count,
+                    b"".join(b',"%b":%b' % (name.encode(), text) for name, text in optional) if optional else b"",
+                ),
             )
-            for user_id, time_ms, short, long, drift, count, top, uncertainty in columns
+            for user_id, time_ms, drift, count, vectors, _, optional in columns
         ]
-        if not self._is_binary:
-            return [encode_update(update) for update in updates]
-        vectors = zip(updates, interests.short_term, interests.long_term, strict=True)
-        return [encode_update_binary(update, short, long) for update, short, long in vectors]
 
     def item_vectors(self, item_ids: Sequence[str], model_step: int, vectors: Array) -> list[EncodedRecord]:
         """A record for each of `[n]` items; `vectors`: `[n, dim]` float32."""
-        lists = self._lists(vectors)
-        items = [ItemVector(SCHEMA_VERSION, item_id, model_step, v) for item_id, v in zip(item_ids, lists, strict=True)]
-        if not self._is_binary:
-            return [encode_item_vector(item) for item in items]
-        return [encode_item_vector_binary(item, vector) for item, vector in zip(items, vectors, strict=True)]
-
-    def _lists(self, vectors: Array) -> list[list[float]]:
-        """Lists that are JSON already; nothing for binary, which takes the arrays."""
-        return [[] for _ in vectors] if self._is_binary else cast(list[list[float]], json_vectors(vectors))
+        if self._is_binary:
+            headers = _headers({"schema": SCHEMA_VERSION, "model_step": model_step})
+            rows = zip(item_ids, _rows(vectors), strict=True)
+            return [EncodedRecord(item_id.encode(), vector, headers) for item_id, vector in rows]
+        layout = b'{"schema":%d,"item_id":%%b,"model_step":%d,%%b}' % (SCHEMA_VERSION, model_step)
+        rows = zip(item_ids, json_rows({"vector": vectors}), strict=True)
+        return [EncodedRecord(item_id.encode(), layout % (_json(item_id), vector)) for item_id, vector in rows]
 
 
-def _rounded_or_none(values: Array | None, count: int) -> list[float] | list[None]:
-    return [None] * count if values is None else [round(value, 6) for value in values.tolist()]
+def json_rows(vectors: dict[str, Array]) -> Iterator[bytes]:
+    """For each row the members of a JSON object; each number is looked up in a table of all there are.
+
+    Args:
+        vectors: by name; `[n, dim]` float32 in [-1, 1], `dim` at least 1; `n` may be 0.
+
+    Returns:
+        `[n]`, as `"name":[...],"name":[...]`.
+    """
+    parts: list[Array] = []
+    for number, (name, columns) in enumerate(vectors.items()):
+        lead = b'%b"%b":[' % (b"," if number else b"", name.encode())
+        parts.append(np.tile(np.frombuffer(lead, np.uint8), (len(columns), 1)))
+        whole = np.rint(columns.astype(np.float64) * 10**JSON_DECIMALS).astype(np.int32) + 10**JSON_DECIMALS
+        texts = _all_decimals().take(whole).view(np.uint8).reshape(len(columns), columns.shape[1] * DECIMAL_BYTES)
+        texts[:, -1] = ord("]")  # in place of the last comma
+        parts.append(texts)
+    return _rows(np.concatenate(parts, axis=1))
+
+
+def _rows(array: Array) -> Iterator[bytes]:
+    """The bytes of each row, little-endian."""
+    width = array.dtype.itemsize * array.shape[1]
+    whole = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    return (whole[start : start + width] for start in range(0, len(whole), width))
+
+
+@cache
+def _all_decimals() -> Array:
+    """Every decimal from -1 to 1, a comma after it, padded with blanks to one length; 2 MB."""
+    scale = 10**JSON_DECIMALS
+    texts = [f"{whole / scale:{JSON_DECIMALS + 3}.{JSON_DECIMALS}f}," for whole in range(-scale, scale + 1)]
+    return np.array(texts, f"S{DECIMAL_BYTES}").view(f"V{DECIMAL_BYTES}")
+
+
+def _headers(numbers: dict[str, int]) -> list[tuple[str, bytes]]:
+    return [(name, b"%d" % number) for name, number in numbers.items()]
+
+
+def _optional(
+    top_items: Sequence[TopItems] | None, uncertainty: Array | None, count: int
+) -> Iterator[list[tuple[str, bytes]]]:
+    """What only some updates have, as JSON by name."""
+    for i in range(count):
+        members: list[tuple[str, bytes]] = []
+        if top_items is not None:
+            members.append(("top_items", _json(top_items[i])))
+        if uncertainty is not None:
+            members.append(("uncertainty", b"%a" % round(float(uncertainty[i]), 6)))
+        yield members

@@ -7,6 +7,7 @@ It talks to the learner through two seams: where examples go (`Learner.add`), an
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,19 +56,31 @@ class Outcome:
     """What one micro-batch sends.
 
     Attributes:
-        updates: interest updates by partition, in order.
+        tombstones: of users that were erased, and their partitions, in order.
+        partitions: of the records that `encode` makes, in order.
+        encode: makes the interest updates' records.
         dead_letters: records that could not be used.
         targets: the events that became examples, in the order in which the learner got them; None where none did.
     """
 
-    updates: dict[int, list[EncodedRecord]] = field(default_factory=lambda: defaultdict(list))
-    dead_letters: list[EncodedRecord] = field(default_factory=list)
+    dead_letters: list[EncodedRecord]
+    tombstones: list[tuple[int, EncodedRecord]] = field(default_factory=list)
+    partitions: Sequence[int] = ()
+    encode: Callable[[], Sequence[EncodedRecord]] = tuple
     targets: EventColumns | None = None
+
+    @cached_property
+    def updates(self) -> dict[int, list[EncodedRecord]]:
+        """Tombstones and interest updates by partition, in order; made when first asked for, by any thread."""
+        by_partition: dict[int, list[EncodedRecord]] = defaultdict(list)
+        for partition, record in [*self.tombstones, *zip(self.partitions, self.encode(), strict=True)]:
+            by_partition[partition].append(record)
+        return by_partition
 
     @property
     def num_updates(self) -> int:
-        """Updates of all partitions together."""
-        return sum(len(records) for records in self.updates.values())
+        """Updates of all partitions together, tombstones included."""
+        return len(self.tombstones) + len(self.partitions)
 
 
 class WindowEvent(NamedTuple):
@@ -220,7 +233,7 @@ class Updater:
                 if slot := self._users.remove(erasure.user_id):
                     for rows in self._user_rows.values():
                         rows.forget(np.array([slot]))
-                outcome.updates[chunk.tp.partition].append(EncodedRecord(erasure.user_id.encode(), None))
+                outcome.tombstones.append((chunk.tp.partition, EncodedRecord(erasure.user_id.encode(), None)))
 
     def _judge(self, arrived: EventColumns) -> tuple[Array, Array]:
         """`[n]` rows of users, 0 for events of before an erasure, which leave no trace; `[n]` uint8 of `Verdict`."""
@@ -289,29 +302,29 @@ class Updater:
     def _begin_to_emit(self, events: EventColumns, users: Array, outcome: Outcome) -> Callable[[], None]:
         """One update for each user that has changed, to the partition its last event came from.
 
-        The device begins to encode; what is returned waits for it, and makes the records.
+        The device begins to encode; what is returned waits for it.
         """
         self.version += 1
         changed, from_end = np.unique(users[::-1], return_index=True)
         last = len(users) - 1 - from_end
         reading = self.learner.begin_reading(self._windows.newest(changed, self._policy.encoder_window))
-        model_step = self.learner.model_step
+        version, model_step = self.version, self.learner.model_step
 
         def emit() -> None:
             interests = self._advance(changed, reading())
             emitted, wanted = np.flatnonzero(interests.should_emit), self._policy.top_items
             who = changed[emitted]
-            records = self._encoder.updates(
+            outcome.partitions = events.partitions[last[emitted]].tolist()
+            outcome.encode = partial(
+                self._encoder.updates,
                 user_ids=events.user_ids[last[emitted]],
-                version=self.version,
+                version=version,
                 times_ms=self._windows.newest_ms(who),
                 model_step=model_step,
                 interests=interests.take(emitted),
                 num_events=self._windows.num_events(who),
                 top_items=self._top_items(self.learner, who, wanted) if wanted.count else None,
             )
-            for partition, record in zip(events.partitions[last[emitted]].tolist(), records, strict=True):
-                outcome.updates[partition].append(record)
 
         return emit
 

@@ -1,7 +1,6 @@
 """Interest updates and item vectors: their records, both ways. Knows nothing of Kafka clients or of the model."""
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
@@ -11,14 +10,13 @@ from stream.errors import EventError
 
 SCHEMA_VERSION = 1
 JSON_DECIMALS = 5  # the cosine of two such vectors is right to about 3e-6
-DECIMAL_BYTES = JSON_DECIMALS + len("-0.,")
 
 Headers = Sequence[tuple[str, bytes]]
 UpdateFormat = Literal["json", "binary"]
 T = TypeVar("T", "InterestUpdate", "ItemVector")
 
 
-class InterestUpdate(msgspec.Struct, omit_defaults=True):
+class InterestUpdate(msgspec.Struct, omit_defaults=True, gc=False):
     """Where a user's interest is now.
 
     Attributes:
@@ -47,7 +45,7 @@ class InterestUpdate(msgspec.Struct, omit_defaults=True):
     uncertainty: float | None = None
 
 
-class ItemVector(msgspec.Struct):
+class ItemVector(msgspec.Struct, gc=False):
     """An item's vector of length 1, `[dim]` float32."""
 
     schema: int
@@ -74,26 +72,6 @@ def rounded(vectors: np.ndarray) -> list[list[float]]:
     return np.round(vectors.astype(np.float64), JSON_DECIMALS).tolist()
 
 
-def json_vectors(vectors: np.ndarray) -> list[msgspec.Raw]:
-    """What `rounded` gives as JSON, twenty times as fast: each number is looked up in a table of all there are.
-
-    Args:
-        vectors: `[n, dim]` float32 in [-1, 1], `dim` at least 1; `n` may be 0.
-    """
-    whole = np.rint(vectors.astype(np.float64) * 10**JSON_DECIMALS).astype(np.int32) + 10**JSON_DECIMALS
-    texts = _all_decimals().take(whole).view(np.uint8).reshape(len(vectors), vectors.shape[1] * DECIMAL_BYTES)
-    texts[:, -1] = ord("]")  # in place of the last comma
-    return [msgspec.Raw(b"[" + text.tobytes()) for text in texts]
-
-
-@cache
-def _all_decimals() -> np.ndarray:
-    """Every decimal from -1 to 1, a comma after it, padded with blanks to one length; 2 MB."""
-    scale = 10**JSON_DECIMALS
-    texts = [f"{whole / scale:{JSON_DECIMALS + 3}.{JSON_DECIMALS}f}," for whole in range(-scale, scale + 1)]
-    return np.array(texts, f"S{DECIMAL_BYTES}").view(f"V{DECIMAL_BYTES}")
-
-
 def encode_update(update: InterestUpdate) -> EncodedRecord:
     """An update as a JSON record."""
     return EncodedRecord(update.user_id.encode(), _encode_json(update))
@@ -102,31 +80,6 @@ def encode_update(update: InterestUpdate) -> EncodedRecord:
 def encode_item_vector(item: ItemVector) -> EncodedRecord:
     """An item vector as a JSON record."""
     return EncodedRecord(item.item_id.encode(), _encode_json(item))
-
-
-def encode_update_binary(update: InterestUpdate, interest: np.ndarray, long_term: np.ndarray) -> EncodedRecord:
-    """An update with raw little-endian float32 vectors: `interest` is the value, everything else is in headers.
-
-    Args:
-        update: its own vectors are not read.
-        interest: `[dim]` float32.
-        long_term: `[dim]` float32.
-    """
-    headers = [
-        *_header_numbers(update, ("schema", "version", "time_ms", "model_step", "drift", "num_events")),
-        ("long_term", long_term.astype("<f4").tobytes()),
-    ]
-    if update.top_items is not None:
-        headers.append(("top_items", _encode_json(update.top_items)))
-    if update.uncertainty is not None:
-        headers += _header_numbers(update, ("uncertainty",))
-    return EncodedRecord(update.user_id.encode(), interest.astype("<f4").tobytes(), headers)
-
-
-def encode_item_vector_binary(item: ItemVector, vector: np.ndarray) -> EncodedRecord:
-    """An item vector with raw little-endian float32 as the value; `vector`: `[dim]` float32."""
-    headers = _header_numbers(item, ("schema", "model_step"))
-    return EncodedRecord(item.item_id.encode(), vector.astype("<f4").tobytes(), headers)
 
 
 def decode_update(key: bytes, value: bytes, headers: Headers = ()) -> InterestUpdate:
@@ -165,10 +118,6 @@ def decode_item_vector(key: bytes, value: bytes, headers: Headers = ()) -> ItemV
         return _known(_decoded(_decode_item_json, value))
     of = dict(headers)
     return _known(ItemVector(_number(of, "schema"), key.decode(), _number(of, "model_step"), _floats(value)))
-
-
-def _header_numbers(record: msgspec.Struct, names: Iterable[str]) -> list[tuple[str, bytes]]:
-    return [(name, repr(getattr(record, name)).encode()) for name in names]
 
 
 def _number(headers: dict[str, bytes], name: str) -> int:

@@ -30,11 +30,12 @@ LINES = (  # label, file's end, function
     ("  users, duplicates, lateness", "flow/updater.py", "_judge"),
     ("  ledger", "flow/updater.py", "_enter_in_ledger"),
     ("  items and queries to slots", "flow/updater.py", "_resolve_subjects"),
-    ("  windows", "flow/updater.py", "_push"),
+    ("  windows", "users/windows.py", "push"),
     ("  hand examples over", "models/learner.py", "add"),
-    ("  encode (device)", "models/reader.py", "read"),
+    ("  begin to encode", "models/reader.py", "begin_reading"),
+    ("  wait for it (device)", "models/reader.py", "reading"),
     ("  long-term interest, drift", "users/interests.py", "advance"),
-    ("  updates to bytes", "flow/record_encoder.py", "updates"),
+    ("updates to bytes", "flow/record_encoder.py", "updates"),
     ("learn", "flow/engine.py", "learn_batch"),
     ("  rank a sample (device)", "models/learner.py", "_score"),
     ("  new items start (device)", "models/learner.py", "_start_items"),
@@ -82,7 +83,8 @@ def drain(engine: Engine, settings: Settings, records: list[tuple[int, bytes, by
     """What the flow does under load: a micro-batch, then learning until little waits."""
     size = settings.micro_batch_size
     for start in range(0, len(records), size):
-        engine.process(chunks_of(records[start : start + size], settings, start))
+        outcome = engine.process(chunks_of(records[start : start + size], settings, start))
+        _ = outcome.updates
         while engine.learner.num_pending >= settings.learn_batch_size:
             engine.learn_batch(is_behind=True)
         if start % (16 * size) == 0:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
@@ -18,11 +17,10 @@ from stream.records.updates import (
     InterestUpdate,
     ItemVector,
     encode_item_vector,
-    encode_item_vector_binary,
     encode_update,
-    encode_update_binary,
 )
 from stream.settings import Settings
+from tests.support.binary import binary_item_vector, binary_update
 from tests.support.builders import a_click
 from tests.support.kafka import Kafka
 from tests.support.waiting import wait_until
@@ -117,8 +115,7 @@ def test_producer_misses_topics_at_once(kafka: Kafka):
 @pytest.mark.parametrize("binary", [False, True], ids=["json", "binary"])
 def test_newer_updates_are_yielded_and_stale_ones_dropped(kafka: Kafka, names: TopicNames, raw: Any, binary: bool):
     def encode(update: InterestUpdate) -> EncodedRecord:
-        vector = np.array(HALF, np.float32)
-        return encode_update_binary(update, vector, vector) if binary else encode_update(update)
+        return binary_update(update) if binary else encode_update(update)
 
     with InterestSubscriber(kafka.bootstrap, topic=names.updates) as subscriber:
         send(raw, names.updates, *(encode(an_update("a", version)) for version in (1, 3, 3, 2, 4)))
@@ -177,7 +174,7 @@ def test_missing_topic_is_a_config_error(kafka: Kafka):
 
 def test_item_vectors_of_both_formats_are_found_and_erased_ones_are_not(kafka: Kafka, names: TopicNames, raw: Any):
     east, north = ItemVector(1, "east", 1, [1.0, 0.0]), ItemVector(1, "north", 1, [0.0, 1.0])
-    binary = encode_item_vector_binary(north, np.array(north.vector, np.float32))
+    binary = binary_item_vector(north)
     gone = ItemVector(1, "gone", 1, [0.0, 1.0])
     records = (encode_item_vector(east), binary, encode_item_vector(gone), tombstone("gone"))
     send(raw, names.item_vectors, *records)

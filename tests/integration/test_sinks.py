@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 import psycopg
 import pytest
@@ -20,7 +21,6 @@ from stream.records.updates import (
     ItemVector,
     encode_item_vector,
     encode_update,
-    encode_update_binary,
 )
 from stream.settings import Settings
 from stream.sinks.changes import Changes
@@ -28,6 +28,7 @@ from stream.sinks.follower import TRUSTED_FOR_MS, Follower, SinkStatus
 from stream.sinks.output_log import OutputLog
 from stream.sinks.pgvector import PgvectorDestination
 from stream.sinks.redis import RedisDestination
+from tests.support.binary import binary_update
 from tests.support.command import run_command
 from tests.support.kafka import ROOT, Kafka
 from tests.support.stores import NoStoreError, PostgresServer, RedisServer
@@ -302,7 +303,8 @@ def rename(destination: Any, old: str, new: str) -> None:
 
 def test_vectors_are_exact_in_the_store(settings: Settings, in_redis: InRedis, postgres: InPostgres):
     vector = np.array([0.1, 1 / 3, -0.7, 0.2], np.float32)
-    send(settings, encode_update_binary(an_update("ann", 1), vector, vector), ItemVector(1, "i1", 1, HALF))
+    update = msgspec.structs.replace(an_update("ann", 1), interest=vector.tolist(), long_term=vector.tolist())
+    send(settings, binary_update(update), ItemVector(1, "i1", 1, HALF))
     for store in (in_redis, postgres):
         store.clear()
         follow(settings, store)

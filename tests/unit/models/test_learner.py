@@ -7,7 +7,7 @@ import pytest
 
 from models.evaluation import RANKERS
 from models.features import CLICK, Examples, WindowBatch
-from models.learner import STEPS_UNDER_WAY
+from models.learner import SCORED_EVERY, STEPS_UNDER_WAY, TAUGHT_EVERY
 from tests.unit.models.builders import (
     a_learner,
     an_example,
@@ -182,12 +182,12 @@ def test_kind_gap_and_value_reach_the_interest_once_learned():
 
 def test_a_learner_that_is_behind_learns_all_but_scores_and_teaches_the_gate_on_few():
     learner = a_learner(score_sample_ratio=1.0)
-    learner.add(some_examples(learner, 16 * 8))
-    reports = [learner.learn_batch(is_behind=True) for _ in range(16)]
-    assert [len(report.ranks) > 0 for report in reports[1:] if report] == [n % 8 == 0 for n in range(1, 16)]
+    learner.add(some_examples(learner, 34 * 8))
+    reports = [learner.learn_batch(is_behind=True) for _ in range(34)]
+    assert [n for n, report in enumerate(reports) if n and report and len(report.ranks)] == [SCORED_EVERY]
     taught = {n for n, report in enumerate(reports) if report and report.gate_loss}
-    assert taught <= {STEPS_UNDER_WAY, 8 + STEPS_UNDER_WAY}
-    assert learner.model_step == 16
+    assert taught <= {n + STEPS_UNDER_WAY for n in range(0, 34, TAUGHT_EVERY)}
+    assert learner.model_step == 34
 
 
 def test_loss_that_is_not_finite_is_not_applied():

@@ -4,14 +4,17 @@ import pytest
 
 from models.saving import Array
 from stream.errors import EventError
-from stream.flow.record_encoder import RecordEncoder
+from stream.flow.record_encoder import RecordEncoder, json_rows
 from stream.records.updates import (
     JSON_DECIMALS,
     EncodedRecord,
+    InterestUpdate,
+    ItemVector,
     UpdateFormat,
     decode_item_vector,
     decode_update,
-    json_vectors,
+    encode_item_vector,
+    encode_update,
     rounded,
 )
 from stream.users.interests import Interests
@@ -48,13 +51,36 @@ def test_an_update_decodes_to_what_was_encoded(update_format):
 def test_vectors_looked_up_are_json_of_numbers_rounded_to_one_in_the_last_decimal():
     vectors = np.random.default_rng(0).uniform(-1, 1, (50, 64)).astype(np.float32)
     vectors[0, :4] = [1, -1, 0, -1e-9]
-    decoded = np.array([msgspec.json.decode(text) for text in json_vectors(vectors)])
+    decoded = np.array([msgspec.json.decode(b"{%b}" % row)["v"] for row in json_rows({"v": vectors})])
     assert decoded[0, :4].tolist() == [1, -1, 0, 0]
     assert np.allclose(decoded, rounded(vectors), rtol=0, atol=1.1 * 10**-JSON_DECIMALS)
 
 
 def test_no_vectors_are_no_texts():
-    assert json_vectors(np.zeros((0, 64), np.float32)) == []
+    assert list(json_rows({"v": np.zeros((0, 64), np.float32)})) == []
+
+
+@pytest.mark.parametrize("name", ["ann", 'qu"ote', "back\\slash", "line\nbreak", "böb", "🛒", "\x00"])
+@pytest.mark.parametrize("known", [None, np.array([0.25], np.float32)])
+@pytest.mark.parametrize("top", [None, [[("i1", 0.5), ('i"2', 1e-7)]]])
+def test_updates_made_together_are_as_each_by_itself(name, known, top):
+    interests = Interests(VECTORS[:1], VECTORS[1:], np.array([1e-6], np.float32), np.ones(1, bool), known)
+    numbers = {"version": 3, "model_step": 4, "top_items": top}
+
+    (together,) = RecordEncoder("json").updates(
+        user_ids=[name], times_ms=np.array([5]), interests=interests, num_events=np.array([6]), **numbers
+    )
+
+    alone = encode_update(
+        InterestUpdate(
+            1, name, 3, 5, 4, [0.6, 0.8], [1.0, 0.0], 1e-6, 6, top and top[0], None if known is None else 0.25
+        )
+    )
+    assert together.key == alone.key
+    assert decode_update(b"", together.value or b"") == decode_update(b"", alone.value or b"")
+    (item,) = RecordEncoder("json").item_vectors([name], 9, VECTORS[:1])
+    alone = encode_item_vector(ItemVector(1, name, 9, [0.6, 0.8]))
+    assert decode_item_vector(b"", item.value or b"") == decode_item_vector(b"", alone.value or b"")
 
 
 @pytest.mark.parametrize("update_format", ["json", "binary"])
