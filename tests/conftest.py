@@ -4,7 +4,6 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from kafka.net.inet import KafkaNetSocket
@@ -20,20 +19,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("timely"))
 
 
+class _Socket(socket.socket):
+    """Closed when it is forgotten."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _close_what_kafka_python_forgets() -> Iterator[None]:
-    """The socket of a connection that is refused, or lost or given up before it stands."""
-    connect = KafkaNetSocket.sock_connect
-
-    async def connect_or_close(self: KafkaNetSocket, net: Any, sock: socket.socket, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return await connect(self, net, sock, *args, **kwargs)
-        except BaseException:
-            sock.close()
-            raise
-
+    """The socket of a connection that is refused, lost or given up, before it stands or while its first answer comes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(KafkaNetSocket, "sock_connect", connect_or_close)
+        patch.setattr(KafkaNetSocket, "socket", lambda self, *args: _Socket(*args))
         yield
 
 
