@@ -30,6 +30,20 @@ def test_recommended_items_stand_where_the_mixture_ranks_them(learner):
     assert (np.diff(scores, axis=1) <= 0).all()
 
 
+def test_of_more_items_than_are_looked_at_twice_the_best_stand_where_the_mixture_ranks_them():
+    learner = a_learner(max_items=200)
+    learner.add(some_examples(learner, 400, num_items=200))
+    learn_all(learner)
+    windows = some_examples(learner, 5, seed=3, num_items=200).windows
+
+    slots, scores = learner.recommend(windows, np.zeros((5, 1), np.int32), RecommendPolicy(count=80))
+
+    for place in range(0, 80, 8):
+        examples = Examples(windows, slots[:, place], np.zeros(5, np.int8))
+        ties_count_against_it = (scores >= scores[:, [place]]).sum(1) - 1
+        assert learner.ranker.rank(examples)[:, 0].tolist() == ties_count_against_it.tolist()
+
+
 def test_scores_of_the_whole_catalogue_are_one_distribution(learner):
     _, scores = learner.recommend(windows_of([4, 5]), NOTHING, RecommendPolicy(count=20))
 
