@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from models.batches import BatchBuilder, Candidates, Positions, Room, StepBatch, pad_rows, rooms
+from models.batches import BatchBuilder, Positions, Room, StepBatch, pad_rows, rooms
 from models.config import ModelConfig
+from models.empty_inputs import EmptyInputs, nobody
 from models.examples import empty_examples
 from models.features import WindowBatch
 from models.gate import Gate, GateBatch, GateLearner
@@ -17,9 +18,9 @@ from models.memory import Components
 from models.network import InterestNetwork
 from models.optimiser import AdamState
 from models.ranking import Judges, RankBatch, catalogue_sizes, rank, top
-from models.recommend import NEAREST, Answer, Query, ask
+from models.recommend import Answer, Query, ask
 from models.saving import Array, Column, RowTracker, Saved, State
-from models.second_look import LOOKED_AT, SecondLook, SecondLookLearner, Shortlist, look_again
+from models.second_look import SecondLook, SecondLookLearner, Shortlist, look_again
 from models.step import NetworkLearner, NetworkState, item_vectors, start_items
 from models.structure import Params, Structure
 from models.table import EmbeddingTable, Measured, carry_over, copied, fresh_vectors, gather, lengths, replace_rows
@@ -70,11 +71,12 @@ class Device(Saved):
         self.turn = Turn()
         self.num_negatives = num_item_rows if config.loss == "full_softmax" else config.num_negatives
         self._config, self._builder, self._num_item_rows = config, builder, num_item_rows
-        self._components = Components(config.encoder_window)
+        components = Components(config.encoder_window)
+        self._empty = EmptyInputs(components, config.memory_slots, num_item_rows)
         rngs = nnx.Rngs(config.seed)
         network = InterestNetwork(config, rngs)
         self._network = Structure(network)
-        self._gate = Structure(Gate(network.encoder.width, self._components, rngs))
+        self._gate = Structure(Gate(network.encoder.width, components, rngs))
         network_learner = NetworkLearner(self._network, config)
         self._look = Structure(SecondLook(rngs))
         gate_learner = GateLearner(self._gate)
@@ -299,11 +301,11 @@ class Device(Saved):
             for room in rooms(size, window):
                 self._read_windows(WindowBatch.empty(size, window), size, self.live, room)
         for size in catalogue_sizes(self._num_item_rows):
-            self.rank(WindowBatch.empty(FEW, window), self._empty_ranking(size), self.live)
+            self.rank(WindowBatch.empty(FEW, window), self._empty.ranking(FEW, size), self.live)
             for batch in (1, FEW):
-                self.recommend(WindowBatch.empty(batch, window), self._empty_query(batch, size), self.live)
+                self.recommend(WindowBatch.empty(batch, window), self._empty.query(batch, size), self.live)
         for batch in (1, FEW):
-            self.look_again(self._empty_shortlist(batch), self.live)
+            self.look_again(self._empty.shortlist(batch), self.live)
         self._compile_serving()
 
     def _compile_serving(self) -> None:
@@ -316,34 +318,15 @@ class Device(Saved):
         size, window = self._config.batch_size, self._config.encoder_window
         soft = np.zeros((size, self._config.num_soft_targets), np.int32)
         for room in rooms(size, window):
-            self.learn(self._builder.step(empty_examples(size, window), soft, _nobody(self.num_negatives), room))
-        self.learn_gate(WindowBatch.empty(GATE_EXAMPLES, window), self._empty_gate())
-        self.learn_second_look(self._empty_shortlist(FEW), np.zeros(FEW, np.int32))
+            self.learn(self._builder.step(empty_examples(size, window), soft, nobody(self.num_negatives), room))
+        self.learn_gate(
+            WindowBatch.empty(GATE_EXAMPLES, window), self._empty.gate(GATE_EXAMPLES, GATE_KNOWN + GATE_SAMPLES)
+        )
+        self.learn_second_look(self._empty.shortlist(FEW), np.zeros(FEW, np.int32))
         for count in {0, size}:
             items = np.full(count, self._builder.num_rows, np.int32)
             self.start_items(items, np.zeros((count, window), np.int32), items, items)
         self.replace(np.full(1, self._builder.num_rows, np.int32), np.random.default_rng(0))
-
-    def _empty_ranking(self, size: int) -> RankBatch:
-        floats = np.zeros((FEW, self._components.count), np.float32)
-        shares = np.zeros((FEW, self._components.num_candidates(self._config.memory_slots)), np.float32)
-        is_seen, popularity = np.zeros(size, bool), np.zeros(size, np.float32)
-        ids, targets = shares.astype(np.int32), np.zeros(FEW, np.int32)
-        return RankBatch(targets, ids, shares, floats, floats > 0, is_seen, popularity)
-
-    def _empty_query(self, batch: int, size: int) -> Query:
-        floats = np.zeros((batch, self._components.count), np.float32)
-        count = self._components.num_candidates(self._config.memory_slots) + NEAREST
-        return Query(np.zeros((batch, count), np.int32), floats, floats > 0, np.zeros(size, bool))
-
-    def _empty_shortlist(self, batch: int) -> Shortlist:
-        floats = np.zeros((batch, min(LOOKED_AT, self._num_item_rows)), np.float32)
-        recent = np.zeros((batch, self._components.window), np.int32)
-        return Shortlist(floats.astype(np.int32), floats, floats, floats, recent)
-
-    def _empty_gate(self) -> GateBatch:
-        floats, slots = np.zeros((GATE_EXAMPLES, self._components.count), np.float32), np.zeros(GATE_EXAMPLES, np.int32)
-        return GateBatch(slots, floats[:, 0], floats, floats, floats > 0, _nobody(GATE_KNOWN + GATE_SAMPLES))
 
     def tracked(self) -> Mapping[str, Column]:
         """The table's rows, of items and query tokens; those never touched are as the seed made them."""
@@ -408,7 +391,3 @@ def _parts(count: int) -> list[tuple[slice, int]]:
     lengths = [min(largest, count - start) for start in starts]
     sizes = [next(size for size in PADDED_SIZES if size >= length) for length in lengths]
     return [(slice(start, start + largest), size) for start, size in zip(starts, sizes, strict=True)]
-
-
-def _nobody(count: int) -> Candidates:
-    return Candidates(np.zeros(count, np.int32), np.zeros(count, np.float32))
