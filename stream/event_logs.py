@@ -18,6 +18,7 @@ from stream.errors import ConfigError, EventError
 from stream.records.events import EVENT_CLASS_OF_KIND, Click, Event, Purchase, Search
 
 COLUMNS = ("ts_ms", "user_id", "session_id", "event_type", "item_id", "query", "value")
+NEEDED = ("ts_ms", "user_id", "event_type")
 CATEGORY_MARK = "cat:"
 DEFAULT_MAPPING = {
     "click": "click",
@@ -140,9 +141,12 @@ def _csv_rows(path: Path, file: Any) -> Iterator[tuple[int, Read]]:
     with io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text:
         reader = csv.reader(text)
         header = next(reader, [])
-        missing = [name for name in COLUMNS[:4] if name not in header]
+        missing = [name for name in NEEDED if name not in header]
         if missing:
-            raise ConfigError(f"{path} lacks the columns {', '.join(missing)}; expected {','.join(COLUMNS)}")
+            others = ",".join(name for name in COLUMNS if name not in NEEDED)
+            raise ConfigError(
+                f"{path} lacks the columns {', '.join(missing)}; expected {','.join(NEEDED)} and, of these, {others}"
+            )
         while True:
             try:
                 cells = next(reader, None)

@@ -50,8 +50,8 @@ def replay_command(
 ) -> None:
     """Send past events to the topics of clicks, purchases and searches, file after file.
 
-    FILES are CSV with the columns ts_ms,user_id,session_id,event_type,item_id,query,value or JSON Lines with the
-    fields of the events and `kind`; gzip too. A line that no worker would take is reported and not sent.
+    FILES are CSV with the columns ts_ms,user_id,event_type and, of these, session_id,item_id,query,value; or JSON
+    Lines with the fields of the events and `kind`; gzip too. A line that no worker would take is reported, not sent.
 
     \b
     Example:

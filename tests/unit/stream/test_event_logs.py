@@ -86,10 +86,16 @@ def test_file_that_is_cut_off_is_a_config_error(tmp_path: Path):
         list(read_log(packed, NO_MAP))
 
 
+def test_columns_that_are_not_needed_may_be_missing(tmp_path: Path):
+    path = tmp_path / "log.csv"
+    path.write_text("event_type,user_id,item_id,ts_ms\nclick,u1,i1,5\n")
+    assert only(path) == Click("u1", "i1", 5)
+
+
 def test_missing_column_is_a_config_error(tmp_path: Path):
     path = tmp_path / "log.csv"
     path.write_text("time,user_id,event_type\n1,u1,pv\n")
-    with pytest.raises(ConfigError, match="lacks the columns ts_ms, session_id"):
+    with pytest.raises(ConfigError, match="lacks the columns ts_ms; expected ts_ms,user_id,event_type and"):
         list(read_log(path, NO_MAP))
 
 
