@@ -28,7 +28,7 @@ class _Socket(socket.socket):
 
 @pytest.fixture(scope="session", autouse=True)
 def _close_what_kafka_python_forgets() -> Iterator[None]:
-    """The socket of a connection that is refused, lost or given up, before it stands or while its first answer comes."""
+    """The socket of a connection that is refused, lost or given up, before it stands or before its first answer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KafkaNetSocket, "socket", lambda self, *args: _Socket(*args))
         yield
