@@ -7,6 +7,7 @@ import numpy as np
 from models.config import ModelConfig
 from models.features import PURCHASE, Examples, WindowBatch
 from models.layout import Array, Layout
+from models.packing import Packed, distinct, pack
 
 FEW_WINDOWS = 128  # so few are read in a millisecond whatever their room is; each room is a compilation
 
@@ -122,27 +123,25 @@ class BatchBuilder:
         self._tokens = tokens
         self._token_offset = num_item_rows - 1
         self.num_rows = num_item_rows + config.num_query_tokens
-        self._place = np.zeros(self.num_rows, np.int32)
+        self._numbers = np.zeros(max(self.num_rows, len(tokens)), np.int32)
 
     def positions(self, windows: WindowBatch, batch: int, room: Room | None = None) -> Positions:
         """Windows padded to `batch` rows, in the least room that will do; slots and tokens become table rows."""
-        windows = windows.without_holes()
-        is_event = windows.slots != 0
-        slots = windows.slots[is_event]
-        is_query = slots < 0
-        queries = np.zeros(0, np.int32)
-        if is_query.any():
-            queries, at = np.unique(-slots[is_query], return_inverse=True)
-            slots[is_query] = -1 - at.astype(np.int32)
-        room = room or rooms_for(len(slots), len(queries), batch, windows.slots.shape[1])[0]
-        tokens = self._tokens[queries]
+        packed = pack(windows, batch, self._numbers)
+        fitting = rooms_for(packed.num_events, packed.num_queries, batch, windows.slots.shape[1])
+        return self._positions(packed, room or fitting[0])
+
+    def _positions(self, packed: Packed, room: Room) -> Positions:
+        tokens = self._tokens[packed.queries[: room.queries]]
+        slots, kinds, gaps, values = (column[: room.events] for column in packed.events)
+        at, places = packed.layout
         return Positions(
-            pad_rows(slots, room.events),
-            pad_rows(np.where(tokens > 0, tokens + self._token_offset, 0).astype(np.int32), room.queries),
-            pad_rows(windows.kinds[is_event], room.events),
-            pad_rows(windows.gaps[is_event], room.events),
-            pad_rows(windows.values[is_event], room.events),
-            Layout.of(pad_rows(is_event, batch), room.events),
+            slots,
+            np.where(tokens > 0, tokens + self._token_offset, 0).astype(np.int32),
+            kinds,
+            gaps,
+            values.view(np.float16),
+            Layout(np.where(at < 0, np.int32(room.events), at), places[: room.events]),
         )
 
     def weights(self, examples: Examples) -> np.ndarray:
@@ -155,17 +154,18 @@ class BatchBuilder:
         self, examples: Examples, soft_targets: np.ndarray, negatives: Candidates, room: Room | None = None
     ) -> StepBatch:
         """Examples padded to the batch size, in `room` or the least that will do for windows and table rows."""
-        slots, size = examples.windows.slots, self._config.batch_size
-        num_queries = len(np.unique(slots[slots < 0]))
-        fitting = [room] if room else rooms_for(int(np.count_nonzero(slots)), num_queries, size, slots.shape[1])
-        return next(batch for room in fitting if (batch := self._step_in(room, examples, soft_targets, negatives)))
+        size, time = self._config.batch_size, examples.windows.slots.shape[1]
+        packed = pack(examples.windows, size, self._numbers)
+        fitting = [room] if room else rooms_for(packed.num_events, packed.num_queries, size, time)
+        candidates = (self._step_in(room, packed, examples, soft_targets, negatives) for room in fitting)
+        return next(batch for batch in candidates if batch)
 
     def _step_in(
-        self, room: Room, examples: Examples, soft_targets: np.ndarray, negatives: Candidates
+        self, room: Room, packed: Packed, examples: Examples, soft_targets: np.ndarray, negatives: Candidates
     ) -> StepBatch | None:
         """None where the rows are too many."""
         size = self._config.batch_size
-        positions = self.positions(examples.windows, size, room)
+        positions = self._positions(packed, room)
         items = np.maximum(positions.slots, 0)
         targets = pad_rows(examples.targets, size)
         soft_targets = pad_rows(soft_targets, size)
@@ -189,12 +189,9 @@ class BatchBuilder:
         )
 
     def _localise(self, *groups: Array) -> tuple[np.ndarray, list[np.ndarray]]:
-        """The distinct rows in order of appearance, row 0 first, and the groups as indices into them; no sorting."""
+        """The distinct rows in order of appearance, row 0 first, and the groups as indices into them."""
         ids = np.concatenate([np.zeros(1, np.int32), *(np.ravel(group) for group in groups)])
-        order = np.arange(len(ids), dtype=np.int32)
-        self._place[ids[::-1]] = order[::-1]
-        rows = ids[self._place[ids] == order]
-        self._place[rows] = order[: len(rows)]
+        rows, at = distinct(ids, self._numbers)
         ends = np.cumsum([group.size for group in groups])
-        parts = np.split(self._place[ids[1:]], ends[:-1])
+        parts = np.split(at[1:], ends[:-1])
         return rows, [part.reshape(group.shape) for part, group in zip(parts, groups, strict=True)]

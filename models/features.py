@@ -62,14 +62,6 @@ class WindowBatch:
         pad = ((0, 0), (lacking, 0))
         return type(self)(*(np.pad(getattr(self, f.name), pad) for f in fields(self)))
 
-    def without_holes(self) -> Self:
-        """The same events with all empty positions before them; itself where nothing left a hole."""
-        is_event = self.slots != 0
-        if not (is_event[:, :-1] > is_event[:, 1:]).any():
-            return self
-        order = np.argsort(is_event, axis=1, kind="stable")
-        return type(self)(*(np.take_along_axis(getattr(self, f.name), order, axis=1) for f in fields(self)))
-
     def take(self, index: np.ndarray | slice) -> Self:
         """The rows at `index`."""
         return type(self)(*(getattr(self, f.name)[index] for f in fields(self)))

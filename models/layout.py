@@ -24,16 +24,6 @@ class Layout(NamedTuple):
     at: Array
     places: Array
 
-    @classmethod
-    def of(cls, is_event: np.ndarray, room: int) -> "Layout":
-        """Pack the positions where `is_event` `[batch, time]` bool, row by row, into at least as much `room`."""
-        events = np.flatnonzero(is_event)
-        at = np.full(is_event.shape, room, np.int32)
-        at.ravel()[events] = np.arange(len(events), dtype=np.int32)
-        places = np.full(room, is_event.size, np.int32)
-        places[: len(events)] = events
-        return cls(at, places)
-
     @property
     def is_event(self) -> jax.Array:
         """`[batch, time]` bool."""

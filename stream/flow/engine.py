@@ -80,8 +80,14 @@ class Engine:
             ConfigError: it was made with settings that these cannot bear.
         """
         check_fingerprint(manifest.fingerprint, fingerprint(self._settings))
-        self.learner.restore(part_of(state, "learner"))
-        self.updater.restore(part_of(state, "updater"))
+        try:
+            self.learner.restore(part_of(state, "learner"))
+            self.updater.restore(part_of(state, "updater"))
+        except KeyError as missing:
+            raise ConfigError(
+                f"the checkpoint has no {missing}, so another version of Interest Stream has made it; "
+                "go on with that version, or start afresh with another checkpoint_dir"
+            ) from None
         self.updater.ledger = {topic: TopicLedger(**entry) for topic, entry in manifest.ledger.items()}
         self.updater.next_offsets = next_offsets(manifest)
         self.updater.num_erasures = manifest.num_erasures

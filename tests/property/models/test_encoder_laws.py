@@ -33,7 +33,10 @@ def some_inputs(count: int, seed: int) -> jax.Array:
 
 def windows_with(events: list[int], room: int = 40) -> Layout:
     """Windows of 6 positions that hold so many events."""
-    return Layout.of(np.arange(6)[None, :] >= 6 - np.array(events)[:, None], room)
+    is_event = np.arange(6)[None, :] >= 6 - np.array(events)[:, None]
+    at = np.where(is_event, np.cumsum(is_event).reshape(is_event.shape) - 1, room)
+    places = np.flatnonzero(is_event)
+    return Layout(at, np.pad(places, (0, room - len(places)), constant_values=is_event.size))
 
 
 @settings(deadline=None)

@@ -23,15 +23,6 @@ def test_newest_positions_are_kept_and_missing_ones_are_empty():
     assert windows.newest(5).slots.tolist() == [[0, 0, 1, 2, 3]]
 
 
-def test_holes_that_items_left_are_closed_with_all_that_stood_beside_them():
-    windows = windows_of([7, 0, -2, 0], [0, 0, 1, 2])
-    windows.gaps[0] = [1, 2, 3, 4]
-    dense = windows.without_holes()
-    assert dense.slots.tolist() == [[0, 0, 7, -2], [0, 0, 1, 2]]
-    assert dense.gaps[0, 2:].tolist() == [1, 3]
-    assert dense.without_holes() is dense
-
-
 def test_gate_gives_no_weight_to_a_component_without_a_say():
     components = Components(window=4)
     gate = Gate(16, components, nnx.Rngs(0))
