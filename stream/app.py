@@ -34,7 +34,6 @@ from stream.flow.model_thread import ModelThread
 from stream.flow.start_checks import check_partitions, starting_offsets
 from stream.flow.watchdog import LagMeter, Watchdog, watch
 from stream.logs import log_config
-from stream.memory import search_rarely
 from stream.metrics import Meters
 from stream.ownership import Ownership
 from stream.settings import Settings
@@ -128,7 +127,6 @@ class InterestApp(faust.App):
             await asyncio.to_thread(check_topics, settings)
         engine = Engine(settings)
         await self._model_thread.run(_compile, engine)
-        search_rarely()
         self._is_compiled = True
         if self._lease is None:
             self.state_name = "standby"

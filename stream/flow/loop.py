@@ -21,7 +21,7 @@ from stream.flow.latency import RecentLatency
 from stream.flow.model_thread import ModelThread
 from stream.flow.refusals import RefusalLimit, RefusalLog
 from stream.flow.updater import Outcome
-from stream.memory import give_back
+from stream.memory import give_back, search_rarely
 from stream.metrics import Meters
 from stream.settings import Settings
 
@@ -162,6 +162,7 @@ class Flow:
             committer: is told the next offsets of every checkpoint that is complete.
         """
         self._committer = committer
+        search_rarely()
         self.saved_at_s = self._now()
         self._checkpoint_due_at = self.saved_at_s + self._policy.checkpoint_interval_s
         while not self._stopping:
