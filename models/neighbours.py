@@ -1,4 +1,4 @@
-"""For each item the neighbours it was seen with most, with counts that decay, in fixed slots. Plain numpy."""
+"""For each item the neighbours it was seen with most, with counts that decay, in fixed slots. Compiled loops."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

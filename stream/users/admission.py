@@ -28,11 +28,6 @@ class Verdict(IntEnum):
     FLOOD = 4
 
 
-ADMITTED, DUPLICATE, LATE, FLOOD = (
-    int(verdict) for verdict in (Verdict.ADMITTED, Verdict.DUPLICATE, Verdict.LATE, Verdict.FLOOD)
-)  # numba knows no enums of ints
-
-
 @dataclass(frozen=True)
 class AdmissionPolicy:
     """Attributes:
@@ -141,17 +136,17 @@ def _judge(known: _Known, events: _Events, allowed_lateness_ms: int, interval_us
         user, kind, time_ms = events.users[i], events.kinds[i], events.times_ms[i]
         if events.ids[i] != NO_ID:
             if (known.ids[user] == events.ids[i]).any():
-                verdicts[i] = DUPLICATE
+                verdicts[i] = Verdict.DUPLICATE
                 continue
             known.ids[user, known.num_ids[user] % REMEMBERED_IDS] = events.ids[i]
             known.num_ids[user] += 1
         is_late = time_ms < newest_ms[user, kind] - allowed_lateness_ms
         newest_ms[user, kind] = max(newest_ms[user, kind], time_ms)
-        verdicts[i] = LATE if is_late else ADMITTED
+        verdicts[i] = Verdict.LATE if is_late else Verdict.ADMITTED
         if interval_us and not is_late:
             now_us = newest_ms[user, kind] * 1_000
             filled_us = max(full_until_us[user, kind], now_us) + interval_us
             if filled_us - now_us > MINUTE_US:
-                verdicts[i] = FLOOD
+                verdicts[i] = Verdict.FLOOD
             else:
                 full_until_us[user, kind] = filled_us

@@ -1,4 +1,4 @@
-"""The rolling windows of all users: struct of arrays, a row a user. Pure numpy; knows neither Kafka nor the model."""
+"""The rolling windows of all users: arrays and compiled loops, a row a user; knows neither Kafka nor the model."""
 
 from typing import NamedTuple, Self
 
