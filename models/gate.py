@@ -12,8 +12,8 @@ from models.heads import unit
 from models.layout import Array
 from models.memory import Components
 from models.objective import log_sum_of_others, mixture_nll, weighted_mean
-from models.optimiser import AdamState, AdamSteps
-from models.structure import Params, Structure
+from models.optimiser import AdamLearner, AdamState
+from models.structure import Structure
 
 HIDDEN = 64
 RATE = 3e-3  # of Adam; .001 costs .14 points of MRR in the first two DIGINETICA periods, .01 brings nothing
@@ -82,16 +82,11 @@ class Gate(nnx.Module):
         return nnx.log_softmax(jnp.where(has_say, logits, -1e9))
 
 
-class GateLearner:
+class GateLearner(AdamLearner[Gate]):
     """One step of the gate on the mixture's log-likelihood; the network is frozen and read as when serving."""
 
     def __init__(self, gate: Structure[Gate]) -> None:
-        self._gate = gate
-        self._adam = AdamSteps(RATE)
-
-    def begin(self) -> AdamState:
-        """The state before any step."""
-        return self._adam.begin(self._gate.initial)
+        super().__init__(gate, RATE)
 
     def learn(
         self, state: AdamState, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: GateBatch
@@ -112,12 +107,11 @@ class GateLearner:
         others = scaled @ unit(vectors[batch.samples.slots]).T
         is_same = batch.targets[:, None] == batch.samples.slots[None, :]
 
-        def loss_of(params: Params) -> jax.Array:
-            gate = self._gate.build(params)
+        def loss_of(gate: Gate) -> jax.Array:
             sharpness = jnp.exp(gate.temperature[...])
             all_others = log_sum_of_others(others * sharpness, batch.samples.log_q, is_same)
             total = jnp.logaddexp(own * sharpness, all_others)
             log_weights = gate(context, batch.confidence, batch.has_say)
             return weighted_mean(mixture_nll(log_weights, own * sharpness - total, batch.probabilities), batch.weights)
 
-        return self._adam.step(state, loss_of)
+        return self.step(state, loss_of)

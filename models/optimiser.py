@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from models.config import ModelConfig, OptimiserName
-from models.structure import Params
+from models.structure import M, Params, Structure
 from models.table import EmbeddingTable
 
 P = TypeVar("P")
@@ -121,21 +121,21 @@ class AdamState(NamedTuple):
     moments: Any
 
 
-class AdamSteps:
-    """Adam for something small, at one rate."""
+class AdamLearner(Generic[M]):
+    """Teaches something small by Adam, at one rate."""
 
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
+    def __init__(self, module: Structure[M], rate: float) -> None:
+        self._module, self._rate = module, rate
         self._adam = Optimiser(direction("adam"))
 
-    def begin(self, initial: Params) -> AdamState:
+    def begin(self) -> AdamState:
         """The state before any step."""
-        params = {name: jnp.array(value) for name, value in initial.items()}
+        params = {name: jnp.array(value) for name, value in self._module.initial.items()}
         return AdamState(params, self._adam.begin(params))
 
-    def step(self, state: AdamState, loss_of: Callable[[Params], jax.Array]) -> tuple[AdamState, jax.Array]:
+    def step(self, state: AdamState, loss_of: Callable[[M], jax.Array]) -> tuple[AdamState, jax.Array]:
         """The state after a step, unchanged if the loss is not finite, and the loss."""
-        loss, gradient = jax.value_and_grad(loss_of)(state.params)
+        loss, gradient = jax.value_and_grad(lambda params: loss_of(self._module.build(params)))(state.params)
         after = AdamState(*self._adam.step(state.params, gradient, state.moments, self._rate))
         return apply_if(is_finite(loss, gradient), after, state), loss
 

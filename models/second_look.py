@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from models.layout import Array
-from models.optimiser import AdamState, AdamSteps
-from models.structure import Params, Structure
+from models.optimiser import AdamLearner, AdamState
+from models.structure import Structure
 
 LOOKED_AT = 64
 HIDDEN = 32
@@ -72,16 +72,11 @@ def look_again(look: SecondLook, shortlist: Shortlist) -> jax.Array:
     return jnp.where(is_item, total * jnp.exp(look(shortlist)), 0.0)
 
 
-class SecondLookLearner:
+class SecondLookLearner(AdamLearner[SecondLook]):
     """Learns from predictions that were ranked; the mixture stands still."""
 
     def __init__(self, look: Structure[SecondLook]) -> None:
-        self._look = look
-        self._adam = AdamSteps(RATE)
-
-    def begin(self) -> AdamState:
-        """The state before any step."""
-        return self._adam.begin(self._look.initial)
+        super().__init__(look, RATE)
 
     def learn(self, state: AdamState, shortlist: Shortlist, targets: Array) -> AdamState:
         """`STEPS` steps on the log-likelihood of targets; those that are not listed, or 0, tell nothing.
@@ -93,10 +88,10 @@ class SecondLookLearner:
         """
         is_target = (jnp.asarray(shortlist.slots) == targets[:, None]) & (targets[:, None] > 0)
 
-        def loss_of(params: Params) -> jax.Array:
-            told = jnp.sum(self._look.build(params)(shortlist), axis=1, where=is_target)
+        def loss_of(look: SecondLook) -> jax.Array:
+            told = jnp.sum(look(shortlist), axis=1, where=is_target)
             return -jnp.sum(told) / jnp.maximum(jnp.sum(is_target), 1).astype(jnp.float32)
 
         for _ in range(STEPS):
-            state, _ = self._adam.step(state, loss_of)
+            state, _ = self.step(state, loss_of)
         return state
