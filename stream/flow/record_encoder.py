@@ -1,9 +1,9 @@
 """Many interest updates or item vectors at once, as records in the format that the settings ask for. Pure.
 
-The same as `updates.encode_update` makes of each, in less than half the time: what all have in common is made once.
+What all have in common is made once, which takes less than half the time of encoding each by itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 import msgspec
@@ -15,6 +15,8 @@ from stream.records.updates import JSON_DECIMALS, SCHEMA_VERSION, EncodedRecord,
 from stream.users.interests import Interests
 
 DECIMAL_BYTES = JSON_DECIMALS + len("-0.,")
+
+_User = tuple[str, int, float, int, list[tuple[str, bytes]]]  # id, time_ms, drift, num_events, what only some have
 
 _json = msgspec.json.Encoder().encode
 
@@ -37,52 +39,16 @@ class RecordEncoder:
         top_items: Sequence[TopItems] | None = None,
     ) -> list[EncodedRecord]:
         """A record for each of `[n]` users, in order; all of them have the same `version` and `model_step`."""
-        short_term, long_term = interests.short_term, interests.long_term
-        columns = zip(
+        users = zip(
             user_ids,
             times_ms.tolist(),
             np.round(interests.drift.astype(np.float64), 6).tolist(),
             num_events.tolist(),
-            _rows(short_term) if self._is_binary else json_rows({"interest": short_term, "long_term": long_term}),
-            _rows(long_term) if self._is_binary else [b""] * len(long_term),
             _optional(top_items, interests.uncertainty, len(times_ms)),
             strict=True,
         )
-        if self._is_binary:
-            common = _headers({"schema": SCHEMA_VERSION, "version": version, "model_step": model_step})
-            return [
-                EncodedRecord(
-                    user_id.encode(),
-                    short,
-                    [
-                        *common,
-                        ("time_ms", b"%d" % time_ms),
-                        ("drift", b"%a" % drift),
-                        ("num_events", b"%d" % count),
-                        ("long_term", long),
-                        *((name, text) for name, text in optional),
-                    ],
-                )
-                for user_id, time_ms, drift, count, short, long, optional in columns
-            ]
-        layout = (
-            b'{"schema":%d,"user_id":%%b,"version":%d,"time_ms":%%d,"model_step":%d,%%b,"drift":%%a,"num_events":%%d%%b}'
-        ) % (SCHEMA_VERSION, version, model_step)
-        return [
-            EncodedRecord(
-                user_id.encode(),
-                layout
-                % (
-                    _json(user_id),
-                    time_ms,
-                    vectors,
-                    drift,
-                    count,
-                    b"".join(b',"%b":%b' % (name.encode(), text) for name, text in optional) if optional else b"",
-                ),
-            )
-            for user_id, time_ms, drift, count, vectors, _, optional in columns
-        ]
+        encode = _binary_updates if self._is_binary else _json_updates
+        return encode({"schema": SCHEMA_VERSION, "version": version, "model_step": model_step}, users, interests)
 
     def item_vectors(self, item_ids: Sequence[str], model_step: int, vectors: Array) -> list[EncodedRecord]:
         """A record for each of `[n]` items; `vectors`: `[n, dim]` float32."""
@@ -93,6 +59,30 @@ class RecordEncoder:
         layout = b'{"schema":%d,"item_id":%%b,"model_step":%d,%%b}' % (SCHEMA_VERSION, model_step)
         rows = zip(item_ids, json_rows({"vector": vectors}), strict=True)
         return [EncodedRecord(item_id.encode(), layout % (_json(item_id), vector)) for item_id, vector in rows]
+
+
+def _json_updates(common: Mapping[str, int], users: Iterable[_User], interests: Interests) -> list[EncodedRecord]:
+    layout = (
+        b'{"schema":%(schema)d,"user_id":%%b,"version":%(version)d,"time_ms":%%d,"model_step":%(model_step)d,'
+        b'%%b,"drift":%%a,"num_events":%%d%%b}'
+    ) % {name.encode(): number for name, number in common.items()}
+    vectors = json_rows({"interest": interests.short_term, "long_term": interests.long_term})
+    records = []
+    for (user_id, time_ms, drift, count, optional), vector in zip(users, vectors, strict=True):
+        members = b"".join(b',"%b":%b' % (name.encode(), text) for name, text in optional) if optional else b""
+        value = layout % (_json(user_id), time_ms, vector, drift, count, members)
+        records.append(EncodedRecord(user_id.encode(), value))
+    return records
+
+
+def _binary_updates(common: Mapping[str, int], users: Iterable[_User], interests: Interests) -> list[EncodedRecord]:
+    headers, vectors = _headers(common), zip(_rows(interests.short_term), _rows(interests.long_term), strict=True)
+    records = []
+    for (user_id, time_ms, drift, count, optional), (short_term, long_term) in zip(users, vectors, strict=True):
+        own = [("time_ms", b"%d" % time_ms), ("drift", b"%a" % drift), ("num_events", b"%d" % count)]
+        own.append(("long_term", long_term))
+        records.append(EncodedRecord(user_id.encode(), short_term, [*headers, *own, *optional]))
+    return records
 
 
 def json_rows(vectors: dict[str, Array]) -> Iterator[bytes]:
@@ -130,7 +120,7 @@ def _all_decimals() -> Array:
     return np.array(texts, f"S{DECIMAL_BYTES}").view(f"V{DECIMAL_BYTES}")
 
 
-def _headers(numbers: dict[str, int]) -> list[tuple[str, bytes]]:
+def _headers(numbers: Mapping[str, int]) -> list[tuple[str, bytes]]:
     return [(name, b"%d" % number) for name, number in numbers.items()]
 
 

@@ -62,7 +62,6 @@ class EncodedRecord(msgspec.Struct, frozen=True, gc=False):
     headers: Headers = ()
 
 
-_encode_json = msgspec.json.Encoder().encode
 _decode_update_json = msgspec.json.Decoder(InterestUpdate).decode
 _decode_item_json = msgspec.json.Decoder(ItemVector).decode
 
@@ -70,16 +69,6 @@ _decode_item_json = msgspec.json.Decoder(ItemVector).decode
 def rounded(vectors: np.ndarray) -> list[list[float]]:
     """`[n, dim]` float32 as lists of short decimals."""
     return np.round(vectors.astype(np.float64), JSON_DECIMALS).tolist()
-
-
-def encode_update(update: InterestUpdate) -> EncodedRecord:
-    """An update as a JSON record."""
-    return EncodedRecord(update.user_id.encode(), _encode_json(update))
-
-
-def encode_item_vector(item: ItemVector) -> EncodedRecord:
-    """An item vector as a JSON record."""
-    return EncodedRecord(item.item_id.encode(), _encode_json(item))
 
 
 def decode_update(key: bytes, value: bytes, headers: Headers = ()) -> InterestUpdate:

@@ -16,13 +16,11 @@ from stream.records.updates import (
     EncodedRecord,
     InterestUpdate,
     ItemVector,
-    encode_item_vector,
-    encode_update,
 )
 from stream.settings import Settings
-from tests.support.binary import binary_item_vector, binary_update
 from tests.support.builders import a_click
 from tests.support.kafka import Kafka
+from tests.support.records import binary_item_vector, binary_update, encode_item_vector, encode_update
 from tests.support.waiting import wait_until
 
 HALF = [0.5, 0.5, 0.5, 0.5]

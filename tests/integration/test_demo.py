@@ -11,9 +11,10 @@ import pytest
 from kafka import KafkaProducer
 
 from stream.broker.topics import create_topics
-from stream.records.updates import InterestUpdate, ItemVector, encode_item_vector, encode_update
+from stream.records.updates import InterestUpdate, ItemVector
 from stream.settings import Settings
 from tests.support.kafka import Kafka
+from tests.support.records import encode_item_vector, encode_update
 from tests.support.worker import SMALL
 
 SUMMARY = {

@@ -9,9 +9,10 @@ from kafka import KafkaProducer
 
 from stream.broker.topics import TopicNames, create_topics
 from stream.cli import commands
-from stream.records.updates import InterestUpdate, ItemVector, encode_item_vector, encode_update
+from stream.records.updates import InterestUpdate, ItemVector
 from stream.settings import Settings
 from tests.support.kafka import Kafka
+from tests.support.records import encode_item_vector, encode_update
 
 EAST, NORTH = [1.0, 0.0], [0.0, 1.0]
 

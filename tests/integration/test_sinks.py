@@ -19,8 +19,6 @@ from stream.records.updates import (
     EncodedRecord,
     InterestUpdate,
     ItemVector,
-    encode_item_vector,
-    encode_update,
 )
 from stream.settings import Settings
 from stream.sinks.changes import Changes
@@ -28,9 +26,9 @@ from stream.sinks.follower import TRUSTED_FOR_MS, Follower, SinkStatus
 from stream.sinks.output_log import OutputLog
 from stream.sinks.pgvector import PgvectorDestination
 from stream.sinks.redis import RedisDestination
-from tests.support.binary import binary_update
 from tests.support.command import run_command
 from tests.support.kafka import ROOT, Kafka
+from tests.support.records import binary_update, encode_item_vector, encode_update
 from tests.support.stores import NoStoreError, PostgresServer, RedisServer
 
 HALF = [0.5, -0.5, 0.5, 0.5]

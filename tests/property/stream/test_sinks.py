@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from stream import outage
 from stream.errors import AwayError, ConfigError
-from stream.records.updates import InterestUpdate, encode_update
+from stream.records.updates import InterestUpdate
 from stream.sinks import follower as module
 from stream.sinks.changes import Changes, OutputRecord
 from stream.sinks.destination import Written
 from stream.sinks.follower import TRUSTED_FOR_MS, Follower, SinkStatus
 from stream.sinks.output_log import Batch
+from tests.support.records import encode_update
 
 USERS = ("ann", "bob", "carl")
 NAME = "interest-updates/0"

@@ -13,11 +13,10 @@ from stream.records.updates import (
     UpdateFormat,
     decode_item_vector,
     decode_update,
-    encode_item_vector,
-    encode_update,
     rounded,
 )
 from stream.users.interests import Interests
+from tests.support.records import encode_item_vector, encode_update
 
 VECTORS = np.array([[0.6, 0.8], [1.0, 0.0]], np.float32)
 

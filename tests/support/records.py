@@ -1,5 +1,6 @@
-"""Binary records of single updates and item vectors, made by what makes those of a worker."""
+"""Records of single updates and item vectors: as JSON by definition, as binary by what makes those of a worker."""
 
+import msgspec
 import numpy as np
 
 from stream.flow.record_encoder import RecordEncoder
@@ -7,6 +8,16 @@ from stream.records.updates import EncodedRecord, InterestUpdate, ItemVector
 from stream.users.interests import Interests
 
 _encoder = RecordEncoder("binary")
+
+
+def encode_update(update: InterestUpdate) -> EncodedRecord:
+    """An update as a JSON record."""
+    return EncodedRecord(update.user_id.encode(), msgspec.json.encode(update))
+
+
+def encode_item_vector(item: ItemVector) -> EncodedRecord:
+    """An item vector as a JSON record."""
+    return EncodedRecord(item.item_id.encode(), msgspec.json.encode(item))
 
 
 def binary_update(update: InterestUpdate) -> EncodedRecord:
