@@ -5,11 +5,15 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 from kafka.net.inet import KafkaNetSocket
 
 from tests.support.kafka import Kafka, NoKafkaError, start_kafka, start_own_kafka
 from tests.support.worker import NICENESS_VARIABLE
+
+hypothesis.settings.register_profile("busy machine", deadline=None)  # a first call may compile, or wait for others
+hypothesis.settings.load_profile("busy machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

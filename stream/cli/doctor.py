@@ -85,8 +85,9 @@ def _memory(settings: Settings) -> Iterable[Finding]:
     all_users, there = a_user * settings.max_users, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     is_enough = all_users < there
     detail = (
-        f"{a_user:,} bytes and the id for each user at window_size={settings.window_size}, dim={settings.dim}: "
-        f"{all_users / 2**30:.1f} GiB for max_users={settings.max_users}, of {there / 2**30:.1f} GiB here"
+        f"up to {a_user:,} bytes and the id for each user, as the window fills, at window_size={settings.window_size}, "
+        f"dim={settings.dim}: up to {all_users / 2**30:.1f} GiB for max_users={settings.max_users}, "
+        f"of {there / 2**30:.1f} GiB here"
     )
     yield Finding("memory", is_enough, detail + ("" if is_enough else "; set max_users to fewer"))
 

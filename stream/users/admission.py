@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.compiled import Compiled
+from models.compiled import Compiled, inlined
 from models.features import KINDS
 from models.saving import Array
 from stream.errors import EventError
 from stream.records.events import Event
-from stream.users.rows import UserRows
+from stream.users.rows import Blocks, UserRows, place, taken_place
 
-REMEMBERED_IDS = 64  # event ids kept for each user that sends them; 512 bytes
+REMEMBERED_IDS = 64  # event ids kept for each user that sends them; up to 512 bytes
 NO_ID = 0
 MINUTE_US = 60_000_000
 
@@ -74,10 +74,11 @@ class AdmissionState:
             {
                 "newest_ms": (np.int64, (len(KINDS),)),
                 "full_until_us": (np.int64, (len(KINDS),)),
-                "ids": (np.uint64, (REMEMBERED_IDS,)),
                 "num_ids": (np.int64, ()),
             },
             rows,
+            {"ids": np.uint64},
+            REMEMBERED_IDS,
         )
 
     def judge(
@@ -101,17 +102,19 @@ class AdmissionState:
             `[n]` uint8 of `Verdict`.
         """
         verdicts = np.empty(len(users), np.uint8)
-        known = _Known(*(self.rows[name] for name in _Known._fields))
+        rows = self.rows
+        known = _Known(rows["newest_ms"], rows["full_until_us"], rows.blocks, rows["ids"], rows["num_ids"])
         events = _Events(users, kinds, times_ms, event_ids)
         _judge(known, events, policy.allowed_lateness_ms, policy.interval_us, verdicts)
         return verdicts
 
 
 class _Known(NamedTuple):
-    """The columns of `AdmissionState`."""
+    """The columns of `AdmissionState`; the n-th id of a user is at position `n % REMEMBERED_IDS` of `ids`."""
 
     newest_ms: Array
     full_until_us: Array
+    blocks: Blocks
     ids: Array
     num_ids: Array
 
@@ -125,6 +128,14 @@ class _Events(NamedTuple):
     ids: Array
 
 
+@inlined
+def _is_known(known: _Known, user: int, event_id: int) -> bool:
+    for position in range(min(known.num_ids[user], REMEMBERED_IDS)):
+        if known.ids[place(known.blocks, user, position)] == event_id:
+            return True
+    return False
+
+
 @Compiled
 def _judge(known: _Known, events: _Events, allowed_lateness_ms: int, interval_us: int, verdicts: Array) -> None:
     """Floods: a leaking bucket for each user and kind (GCRA, ITU-T I.371) holds a minute; only what counts fills it.
@@ -135,10 +146,10 @@ def _judge(known: _Known, events: _Events, allowed_lateness_ms: int, interval_us
     for i in range(len(verdicts)):
         user, kind, time_ms = events.users[i], events.kinds[i], events.times_ms[i]
         if events.ids[i] != NO_ID:
-            if (known.ids[user] == events.ids[i]).any():
+            if _is_known(known, user, events.ids[i]):
                 verdicts[i] = Verdict.DUPLICATE
                 continue
-            known.ids[user, known.num_ids[user] % REMEMBERED_IDS] = events.ids[i]
+            known.ids[taken_place(known.blocks, user, known.num_ids[user] % REMEMBERED_IDS)] = events.ids[i]
             known.num_ids[user] += 1
         is_late = time_ms < newest_ms[user, kind] - allowed_lateness_ms
         newest_ms[user, kind] = max(newest_ms[user, kind], time_ms)

@@ -1,25 +1,91 @@
-"""Named arrays with a row a user that are saved and forgotten together. Pure numpy."""
+"""Named arrays with a row a user that are saved and forgotten together; some grow with what a user has."""
 
 from collections.abc import Mapping
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from models.compiled import inlined
 from models.saving import Array, Column, Saved, State
+
+BLOCK = 8  # positions that a row takes at a time
+NO_BLOCK = 0  # holds zeros, for all positions that nobody has written
+RESTORED_AT_ONCE = 65_536  # rows; copies of more would take memory that nobody needs afterwards
+
+
+class Blocks(NamedTuple):
+    """Where the positions of growing columns are, as compiled loops see it.
+
+    Attributes:
+        of_row: `[rows, blocks of a row]` int32, `NO_BLOCK` where there is none yet.
+        owners: `[blocks]` int32, the row that has each block.
+        free: `[blocks]` int32, a stack of blocks that were given back.
+        counts: `[2]` int64: blocks that were ever taken, `NO_BLOCK` included, and how many of them are free.
+    """
+
+    of_row: Array
+    owners: Array
+    free: Array
+    counts: Array
+
+    @classmethod
+    def empty(cls, rows: int, length: int) -> Self:
+        """Room for `rows` rows of up to `length` positions."""
+        of_row = np.zeros((rows, -(-length // BLOCK)), np.int32)
+        most = 1 + of_row.size
+        return cls(of_row, np.zeros(most, np.int32), np.zeros(most, np.int32), np.array([1, 0]))
+
+
+@inlined
+def place(blocks: Blocks, row: int, position: int) -> int:
+    """Where a growing column has a position of a row."""
+    return int(blocks.of_row[row, position // BLOCK]) * BLOCK + position % BLOCK
+
+
+@inlined
+def taken_place(blocks: Blocks, row: int, position: int) -> int:
+    """The same for one that is about to be written."""
+    at = position // BLOCK
+    if blocks.of_row[row, at] == NO_BLOCK:
+        if blocks.counts[1] > 0:
+            blocks.counts[1] -= 1
+            block = blocks.free[blocks.counts[1]]
+        else:
+            block = blocks.counts[0]
+            blocks.counts[0] += 1
+        blocks.of_row[row, at] = block
+        blocks.owners[block] = row
+    return int(blocks.of_row[row, at]) * BLOCK + position % BLOCK
 
 
 class UserRows(Saved):
     """A table of users: each column an array, each user a row, all zeros at first.
 
+    A growing column has up to `length` positions a row. It is flat: compiled loops find a row's positions by `blocks`.
+
     Args:
         columns: dtype and shape of one row of each column.
         rows: users there is room for; rows that were never touched cost no memory, only addresses.
+        growing: dtype of each growing column.
+        length: positions of a row of those at the most.
     """
 
-    def __init__(self, columns: Mapping[str, tuple[DTypeLike, tuple[int, ...]]], rows: int) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, tuple[DTypeLike, tuple[int, ...]]],
+        rows: int,
+        growing: Mapping[str, DTypeLike] | None = None,
+        length: int = 0,
+    ) -> None:
         super().__init__()
         self._columns: dict[str, Array] = {
             name: np.zeros((rows, *shape), dtype) for name, (dtype, shape) in columns.items()
+        }
+        self._length = length
+        self.blocks = Blocks.empty(rows, length)
+        self._growing: dict[str, Array] = {
+            name: np.zeros((len(self.blocks.owners), BLOCK), dtype) for name, dtype in (growing or {}).items()
         }
         self._end = 0
 
@@ -29,31 +95,75 @@ class UserRows(Saved):
         self._end = max(self._end, 1 + int(users.max(initial=-1)))
 
     def __getitem__(self, name: str) -> Array:
-        """The column `name`."""
-        return self._columns[name]
+        """The column `name`; a growing one is flat."""
+        return self._columns[name] if name in self._columns else self._growing[name].reshape(-1)
 
     @property
     def bytes_per_row(self) -> int:
         """What a user takes at the most; a column that nobody writes takes nothing."""
-        return sum(column.dtype.itemsize * int(np.prod(column.shape[1:])) for column in self._columns.values())
+        fixed = sum(column.dtype.itemsize * int(np.prod(column.shape[1:])) for column in self._columns.values())
+        position = sum(column.dtype.itemsize for column in self._growing.values())
+        per_block = self.blocks.of_row.itemsize + self.blocks.owners.itemsize + BLOCK * position
+        return fixed + per_block * self.blocks.of_row.shape[1]
 
-    def in_use(self, name: str) -> Array:
-        """The column `name` up to the highest row that was ever touched."""
-        return self._columns[name][: self._end]
+    def taken(self, name: str) -> Array:
+        """The blocks of a growing column that were ever taken: `[blocks, BLOCK]`."""
+        return self._growing[name][: self.blocks.counts[0]]
 
     def forget(self, users: Array) -> None:
         """Zero the rows of `users`."""
         for column in self._columns.values():
             column[users] = 0
+        self._give_back(users)
         self.touch(users)
 
+    def _give_back(self, users: Array) -> None:
+        """The blocks of `users` are free."""
+        blocks = np.unique(self.blocks.of_row[users])
+        blocks = blocks[blocks != NO_BLOCK]
+        for column in self._growing.values():
+            column[blocks] = 0
+        num_free = self.blocks.counts[1]
+        self.blocks.free[num_free : num_free + len(blocks)] = blocks
+        self.blocks.counts[1] += len(blocks)
+        self.blocks.of_row[users] = NO_BLOCK
+
     def tracked(self) -> Mapping[str, Column]:
-        """The rows in use."""
-        return {name: self.in_use(name) for name in self._columns}
+        """The rows in use of the columns that do not grow."""
+        return {name: column[: self._end] for name, column in self._columns.items()}
+
+    def rows_of(self, rows: Array) -> dict[str, Array | list[bytes]]:
+        """The content of `rows` of all columns."""
+        return {**super().rows_of(rows), **self.positions_of(rows)}
+
+    def positions_of(self, rows: Array) -> dict[str, Array]:
+        """The content of `rows` of growing columns: `[rows, length]` each, zeros behind what there is; copies."""
+        blocks = self.blocks.of_row[rows]
+        shape = len(rows), blocks.shape[1] * BLOCK
+        dense = {name: column[blocks].reshape(shape) for name, column in self._growing.items()}
+        return {name: column[:, : self._length] for name, column in dense.items()}
 
     def restore(self, state: State) -> None:
-        """Become what `state` came from."""
-        for name, saved in state.items():
-            self._columns[name][: len(saved)] = saved
-            self._end = len(saved)
+        """Become what `state` came from; that of a table without rows may be empty."""
+        self._end = len(next(iter(state.values()), ()))
+        if state:
+            for name, column in self._columns.items():
+                column[: self._end] = state[name]
+            for start in range(0, self._end if self._growing else 0, RESTORED_AT_ONCE):
+                self._restore_growing(start, {name: state[name][start:][:RESTORED_AT_ONCE] for name in self._growing})
         self.tracker.clear()
+
+    def _restore_growing(self, start: int, saved: Mapping[str, Array]) -> None:
+        """Rows from `start` on; blocks of zeros are not taken."""
+        num_blocks = self.blocks.of_row.shape[1]
+        padding = (0, 0), (0, num_blocks * BLOCK - self._length)
+        in_blocks = {name: np.pad(rows, padding).reshape(len(rows), num_blocks, BLOCK) for name, rows in saved.items()}
+        is_taken = np.any([(column != 0).any(2) for column in in_blocks.values()], axis=0)
+        rows, at = np.nonzero(is_taken)
+        first = self.blocks.counts[0]
+        blocks = np.arange(first, first + len(rows))
+        self.blocks.of_row[start + rows, at] = blocks
+        self.blocks.owners[blocks] = start + rows
+        self.blocks.counts[0] += len(rows)
+        for name, column in in_blocks.items():
+            self._growing[name][blocks] = column[is_taken]

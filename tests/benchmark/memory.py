@@ -2,15 +2,15 @@
 
     .venv/bin/python -m tests.benchmark.memory [--users 500000]
 
-Users come through micro-batches, one event each: the rows of a user are taken at their full width, whatever the window
-holds. First users whose events have no `event_id`, then as many whose events have one, which is remembered for them.
-Changes are taken as for checkpoints; the copies are gone when memory is looked at.
+Users come through micro-batches. First users of one event that has no `event_id`, then as many whose event has one,
+which is remembered for them; then a twentieth as many whose windows are full, the most that a user without event ids
+can take. Changes are taken as for checkpoints; the copies are gone when memory is looked at.
 """
 
 import argparse
 import time
 from collections.abc import Iterator
-from functools import partial
+from typing import NamedTuple
 
 from models import runtime
 from stream.flow.engine import Engine
@@ -25,15 +25,33 @@ from tests.benchmark.shop import Record
 COMMAND = ".venv/bin/python -m tests.benchmark.memory"
 GIB, MILLION = 2**30, 1_000_000
 ITEMS = 10_000
+FULL_SHARE = 0.05
 BEFORE = 20_000  # users after whom the process has all that it needs but for them
 
 
-def clicks(name: str, users: int, with_ids: bool) -> Iterator[Record]:
-    """One click of each of `users`."""
-    now_ms = int(time.time() * 1000)
-    for user in range(users):
-        event_id = f"{name}-{user}" if with_ids else None
-        yield 0, *encode_event(Click(f"{name}-{user}", f"item-{user % ITEMS}", now_ms, event_id=event_id))
+class Sort(NamedTuple):
+    """Users who are alike.
+
+    Attributes:
+        name: of the figure, behind what all have in common.
+        share: of the users asked for.
+        num_events: of each.
+        with_ids: whether their events have an `event_id`.
+    """
+
+    name: str
+    share: float
+    num_events: int
+    with_ids: bool
+
+    def clicks(self, users: int) -> Iterator[Record]:
+        """Each user's first click, then each one's second, and so on."""
+        now_ms = int(time.time() * 1000)
+        for event in range(self.num_events):
+            for user in range(users):
+                event_id = f"{user}-{event}" if self.with_ids else None
+                item = f"item-{(user + event) % ITEMS}"
+                yield 0, *encode_event(Click(f"user{self.name}-{user}", item, now_ms + event, event_id=event_id))
 
 
 def settled_bytes(engine: Engine) -> int:
@@ -47,17 +65,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=500_000, help="of each sort")
     asked = parser.parse_args()
-    settings = Settings.load(learning=False, max_users=BEFORE + 2 * asked.users)
+    settings = Settings.load(learning=False, max_users=BEFORE + 3 * asked.users)
     runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
     engine = Engine(settings)
     engine.compile()
-    let_through = partial(feed, engine, settings)
-    let_through(clicks("early", BEFORE, with_ids=True))
-    for name, with_ids in (("", False), ("_with_event_ids", True)):
-        before = settled_bytes(engine)
-        let_through(clicks(f"user{name}", asked.users, with_ids))
-        per_million = (settled_bytes(engine) - before) / asked.users * MILLION / GIB
-        show(Figure(f"memory_per_million_users{name}", round(per_million, 3), "GiB", COMMAND))
+    feed(engine, settings, Sort("_early", 1, 1, with_ids=True).clicks(BEFORE))
+    sorts = (
+        Sort("", 1, 1, with_ids=False),
+        Sort("_with_event_ids", 1, 1, with_ids=True),
+        Sort("_full_windows", FULL_SHARE, settings.window_size, with_ids=False),
+    )
+    for sort in sorts:
+        before, users = settled_bytes(engine), int(sort.share * asked.users)
+        feed(engine, settings, sort.clicks(users))
+        per_million = (settled_bytes(engine) - before) / users * MILLION / GIB
+        show(Figure(f"memory_per_million_users{sort.name}", round(per_million, 3), "GiB", COMMAND))
 
 
 if __name__ == "__main__":
