@@ -87,6 +87,8 @@ class ModelConfig:
     """Share of replayed examples drawn from those since the alarm, for a while."""
     drift_reaction_events: int = 20_000
     """Events learned after an alarm until rates and replay are as before."""
+    overload_learn_ratio: float = 1.0
+    """Share of the batches that the network learns while the learner is behind; the memory learns all of them."""
     score_sample_ratio: float = 0.05
     """Share of the events that is ranked against the whole catalogue before it is learned."""
     seed: int = 0

@@ -137,8 +137,9 @@ class OnlineLearner(Reader):
         """Score, then learn, the oldest pending examples, at most `batch_size`; None where nothing waits.
 
         Args:
-            is_behind: there is no time for everything: the network and the memory learn from every example, but only
-                one batch of `TAUGHT_EVERY` teaches the gate, and one of `SCORED_EVERY` is scored.
+            is_behind: there is no time for everything: the memory learns from every example, the network from
+                `overload_learn_ratio` of them, but only one batch of `TAUGHT_EVERY` teaches the gate, and one of
+                `SCORED_EVERY` is scored.
         """
         if not len(self._pending):
             return None
@@ -146,18 +147,21 @@ class OnlineLearner(Reader):
         items = self._memory.recent_items(examples.windows.slots)
         is_scored = not is_behind or self._num_batches % SCORED_EVERY == 0
         teaches_gate = not is_behind or self._num_batches % TAUGHT_EVERY == 0
+        is_left_out = is_behind and not _is_among(self._num_batches, self.config.overload_learn_ratio)
         scored, ranks = self._score(examples) if is_scored else _NOTHING_SCORED
         self._start_items(items, examples.targets)
         is_taught = self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
-        loss, gate_loss = self._teach(examples, items, is_taught, teaches_gate) if is_taught.any() else (0.0, 0.0)
+        is_stepped = is_taught.any() and not is_left_out
+        loss, gate_loss = self._teach(examples, items, is_taught, teaches_gate) if is_stepped else (0.0, 0.0)
         self._remember(examples, items, is_taught)
         self._num_batches += 1
-        num_taught = int(is_taught.sum())
-        self._running.append(Running(loss, gate_loss, num_taught))
+        num_usable = int(is_taught.sum())
+        self._running.append(Running(loss, gate_loss, 0 if is_left_out else num_usable))
         ended = self.turn.wait_for(self._running.popleft()).ended()
         self.drift.note(ended.loss, ended.num_taught)
-        num_skipped = len(examples) - num_taught
-        return LearnReport(ended.loss, ended.gate_loss, len(examples), num_skipped, scored, ranks)
+        num_left_out = num_usable if is_left_out else 0
+        num_skipped = len(examples) - num_usable
+        return LearnReport(ended.loss, ended.gate_loss, len(examples), num_skipped, num_left_out, scored, ranks)
 
     def replay_batch(self) -> None:
         """Learn from past examples once more; the gate and the memory do not."""
@@ -315,6 +319,11 @@ class OnlineLearner(Reader):
         self._running = deque(
             Running(loss, gate, int(num_taught)) for loss, gate, num_taught in own["running"].tolist()
         )
+
+
+def _is_among(number: int, share: float) -> bool:
+    """Whether the batch of this number is among the `share` of all that are chosen, which are spread evenly."""
+    return int((number + 1) * share) > int(number * share)
 
 
 class _Counters(Saved):

@@ -17,6 +17,7 @@ class LearnReport:
         gate_loss: the mixture's mean negative log-likelihood on some of the batch before; 0 where it was not taught.
         num_events: examples taken.
         num_skipped: of them, those that could not teach the network: an empty window, or an item that has left.
+        num_left_out: of them, those that only the memory learned, since the learner is behind.
         scored: `[scored]` int32, which examples of the batch were ranked.
         ranks: `[scored, rankers]` int32, 0 the top, in the order of `evaluation.RANKERS`.
     """
@@ -25,6 +26,7 @@ class LearnReport:
     gate_loss: float
     num_events: int
     num_skipped: int
+    num_left_out: int
     scored: np.ndarray
     ranks: np.ndarray
 

@@ -101,7 +101,14 @@ METRICS = (
     # -- the model's work
     _seconds("micro_batch_seconds", "One micro-batch, without learning.", "the machine is short of CPU", CALL_BUCKETS),
     _seconds("learn_seconds", "One learning step on new events.", "the machine is short of CPU", CALL_BUCKETS),
-    _count("learned_total", "events", "New events learned since the process started."),
+    _count("learned_total", "events", "New events learned since the process started, those left out included."),
+    _count(
+        "left_out_total",
+        "events",
+        "Of them, those that only the counts learned while the worker was behind; see overload_learn_ratio.",
+        "as lag_records",
+    ),
+    _gauge("learn_ratio", "ratio", "Share of the newest events that the network learned; below 1 under overload."),
     _count("replayed_total", "events", "Past events learned again since the process started."),
     _gauge("replay_ratio", "ratio", "Replayed for each new event, over the whole run; falls where time is short."),
     _count("model_steps_total", "steps", "Gradient steps in the state."),

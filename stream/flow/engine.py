@@ -1,6 +1,7 @@
 """Everything the model thread owns, joined: learner, users and item vectors, and how they are saved together."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -30,6 +31,8 @@ from stream.users.values import ValuePolicy
 VERSIONS_PER_INCARNATION = 2**34  # micro-batches: 5 years at 100 a second; 2^19 restarts fit below JavaScript's 2^53
 
 ROWS_AHEAD = 8_192  # of each part: users of 1.5 KB make 12 MB, which are copied in about 10 ms
+
+LEARN_RATIO_OVER = 32  # batches
 
 StateChanges = dict[str, Change]
 
@@ -69,6 +72,8 @@ class Engine:
         self._incarnation = 0
         self.num_learned = 0
         self.num_replayed = 0
+        self.num_left_out = 0
+        self._learn_ratios: deque[float] = deque([1.0], maxlen=LEARN_RATIO_OVER)
         self.last_loss: float | None = None
         self.last_gate_loss: float | None = None
         self.last_step_ms: float | None = None
@@ -148,9 +153,17 @@ class Engine:
         began_s = time.perf_counter()
         if report := self.learner.learn_batch(is_behind=is_behind):
             self.num_learned += report.num_events
+            self.num_left_out += report.num_left_out
+            self._learn_ratios.append(1 - report.num_left_out / report.num_events)
             self.last_loss = report.loss
             self.last_gate_loss = report.gate_loss or self.last_gate_loss
             self.last_step_ms = 1_000 * (time.perf_counter() - began_s)
+
+    @property
+    def learn_ratio(self) -> float:
+        """Share of the newest `LEARN_RATIO_OVER` batches' events that the network learned: 1 but for overload."""
+        ratios = tuple(self._learn_ratios)
+        return sum(ratios) / len(ratios)
 
     def replay_batch(self) -> None:
         """Learn past examples again."""

@@ -18,6 +18,7 @@ from stream.errors import ConfigError
 from stream.flow.engine import Engine, StateChanges, next_offsets
 from stream.flow.intake import Chunk, Intake
 from stream.flow.latency import RecentLatency
+from stream.flow.learning import Learning
 from stream.flow.model_thread import ModelThread
 from stream.flow.refusals import RefusalLimit, RefusalLog
 from stream.flow.updater import Outcome
@@ -25,7 +26,6 @@ from stream.memory import give_back, search_rarely
 from stream.metrics import Meters
 from stream.settings import Settings
 
-MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
 SERVE_EVERY_S = 1.0  # age of the weights in answers at the most; costs a copy of the rows that moved
 TAKEN_AHEAD_RATIO = 0.1  # of a checkpoint's interval, at its end: rows copied earlier would change once more
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
@@ -138,18 +138,16 @@ class Flow:
         self._confirm_ownership = confirm_ownership
         self._meters = meters
         self._model_thread = model_thread
+        self._learning = Learning(policy, engine, meters)
         self._refusals = RefusalLimit(policy.dead_letter_limit_ratio)
         self._refusal_log = RefusalLog(policy.log_ids)
         self._committer: OffsetCommitter | None = None
         self._saving: asyncio.Task[None] | None = None
         self._under_way: _MicroBatch | None = None
         self._stopping = False
-        self._replays_due = 0
-        self._oldest_pending_at: float | None = None
         self._item_vectors_due_at = 0.0
         self._serve_due_at = 0.0
         self._checkpoint_due_at = 0.0
-        self._num_drift_alarms = engine.learner.drift.num_alarms
         self.latency = RecentLatency()
         self.num_updates = 0
         self.saved_at_s: float | None = None
@@ -166,7 +164,7 @@ class Flow:
         self.saved_at_s = self._now()
         self._checkpoint_due_at = self.saved_at_s + self._policy.checkpoint_interval_s
         while not self._stopping:
-            if self._intake.num_records and (self._under_way is not None or not self._must_learn()):
+            if self._intake.num_records and (self._under_way is not None or not self._learning.is_urgent):
                 await self._micro_batch()
             else:
                 await self._end_micro_batch()
@@ -215,15 +213,14 @@ class Flow:
             return
         outcome = await ended.outcome
         if ended.learns:
-            self._note_learning()
+            self._learning.note_learned(self._now())
         self.num_updates += outcome.num_updates
         updates = await asyncio.to_thread(lambda: outcome.updates) if ended.learns else outcome.updates
         await self._publisher.send(self._policy.updates_topic, updates)
         self.latency.note(time.time(), ended.chunks)
         await self._publisher.send(self._policy.dead_letters_topic, {0: outcome.dead_letters})
         self._measure_latency(ended.chunks)
-        if self._oldest_pending_at is None and self._engine.learner.num_pending:
-            self._oldest_pending_at = self._now()
+        self._learning.note_examples(self._now())
 
     def _process(self, chunks: Sequence[Chunk], *, learns: bool, is_checkpoint_near: bool) -> Outcome:
         """A worker that is behind `learns` while the device encodes: its two processors shall both be busy."""
@@ -231,14 +228,10 @@ class Flow:
             if is_checkpoint_near:
                 self._engine.take_ahead()
             if learns:
-                return self._engine.process(chunks, self._learn_what_waits)
+                return self._engine.process(chunks, self._learning.learn_what_waits)
             outcome = self._engine.process(chunks)
             _ = outcome.updates
             return outcome
-
-    def _learn_what_waits(self) -> None:
-        for _ in range(self._engine.learner.num_pending // self._policy.learn_batch_size):
-            self._learn_batch(is_behind=True)
 
     def _measure_latency(self, chunks: Sequence[Chunk]) -> None:
         now_ms = time.time() * 1000
@@ -246,53 +239,26 @@ class Flow:
             if chunk.events:
                 self._meters.latency.observe(max(now_ms - chunk.timestamp_ms, 0) / 1000)
 
-    def _must_learn(self) -> bool:
-        return self._engine.learner.num_pending >= MAX_PENDING_BATCHES * self._policy.learn_batch_size
-
     def _is_behind(self) -> bool:
         """More records wait than the next micro-batch takes."""
         return self._intake.num_records > self._policy.micro_batch_size
 
     async def _learn(self) -> bool:
-        """Learn if it is time to; False if there was nothing to do."""
-        if self._batch_is_due():
-            await self._on_model_thread(partial(self._learn_batch, is_behind=self._is_behind()))
-            self._note_learning()
-        elif self._replays_due:
-            self._replays_due -= 1
-            await self._on_model_thread(self._engine.replay_batch)
+        """Learn or replay if it is time to; False if there was nothing to do."""
+        if batch := self._learning.next_batch(self._now(), is_behind=self._is_behind()):
+            await self._on_model_thread(batch)
+            self._learning.note_learned(self._now())
+        elif replay := self._learning.next_replay():
+            await self._on_model_thread(replay)
         else:
             return False
         return True
 
-    def _learn_batch(self, *, is_behind: bool) -> None:
-        with self._meters.learn.time():
-            self._engine.learn_batch(is_behind=is_behind)
-
-    def _note_learning(self) -> None:
-        self._tell_drift()
-        self._oldest_pending_at = self._now() if self._engine.learner.num_pending else None
-        self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
-
-    def _tell_drift(self) -> None:
-        num_alarms = self._engine.learner.drift.num_alarms
-        if num_alarms > self._num_drift_alarms:
-            step = self._engine.learner.model_step
-            logger.warning("drift alarm %d at model step %d: the loss rose beyond noise", num_alarms, step)
-        self._num_drift_alarms = num_alarms
-
-    def _batch_is_due(self) -> bool:
-        num_pending = self._engine.learner.num_pending
-        is_old = (
-            self._oldest_pending_at is not None and self._now() - self._oldest_pending_at >= self._policy.learn_after_s
-        )
-        return num_pending >= self._policy.learn_batch_size or (num_pending > 0 and is_old)
-
     def _wait_s(self) -> float:
         """How long there is nothing to do if no event comes."""
         dues = self._dues
-        if self._oldest_pending_at is not None:
-            dues.append(self._oldest_pending_at + self._policy.learn_after_s)
+        if self._learning.due_at is not None:
+            dues.append(self._learning.due_at)
         return min(IDLE_WAIT_S, max(0.0, min(dues) - self._now()))
 
     @property

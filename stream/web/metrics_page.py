@@ -52,6 +52,8 @@ def _of_engine(engine: Engine) -> Iterator[Reading]:
     learner = engine.learner
     yield Reading("pending_examples", learner.num_pending)
     yield Reading("learned_total", engine.num_learned)
+    yield Reading("left_out_total", engine.num_left_out)
+    yield Reading("learn_ratio", engine.learn_ratio)
     yield Reading("replayed_total", engine.num_replayed)
     yield Reading("replay_ratio", engine.num_replayed / max(engine.num_learned, 1))
     yield Reading("model_steps_total", learner.model_step)

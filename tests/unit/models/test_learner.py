@@ -190,6 +190,21 @@ def test_a_learner_that_is_behind_learns_all_but_scores_and_teaches_the_gate_on_
     assert learner.model_step == 34
 
 
+def test_under_overload_the_network_learns_a_share_of_the_batches_and_the_memory_all():
+    learner = a_learner(overload_learn_ratio=0.25)
+    examples = some_examples(learner, 16 * 8)
+    learner.add(examples)
+
+    reports = [learner.learn_batch(is_behind=True) for _ in range(12)]
+    assert [n for n, report in enumerate(reports) if report and not report.num_left_out] == [3, 7, 11]
+    assert learner.model_step == 3
+    assert learner._memory.is_seen[examples.targets[: 12 * 8]].all()
+
+    reports = [learner.learn_batch() for _ in range(4)]
+    assert sum(report.num_left_out for report in reports if report) == 0
+    assert learner.model_step == 7
+
+
 def test_loss_that_is_not_finite_is_not_applied():
     learner = a_learner()
     examples = some_examples(learner, 8)

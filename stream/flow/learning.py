@@ -1,0 +1,109 @@
+"""When a worker learns, replays and tells of drift: what is due between two micro-batches."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from models.learner import OnlineLearner
+from stream.metrics import Meters
+
+MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
+
+logger = logging.getLogger(__name__)
+
+
+class LearningPolicy(Protocol):
+    """What is needed of the flow's policy."""
+
+    @property
+    def learn_batch_size(self) -> int:
+        """Examples of one learning step."""
+
+    @property
+    def replay_ratio(self) -> int:
+        """Replayed batches for every learned one, while nothing waits."""
+
+    @property
+    def learn_after_s(self) -> float:
+        """Age at which fewer examples than a batch are learned."""
+
+
+class Learns(Protocol):
+    """What is needed of the engine."""
+
+    learner: OnlineLearner
+
+    def learn_batch(self, *, is_behind: bool) -> None:
+        """Learn the oldest pending examples."""
+
+    def replay_batch(self) -> None:
+        """Learn past examples again."""
+
+
+class Learning:
+    """Knows what is due; called on the event loop, but for the pieces of work that it gives out.
+
+    Args:
+        policy: sizes and ages.
+        engine: does what is due.
+        meters: told how long it takes.
+    """
+
+    def __init__(self, policy: LearningPolicy, engine: Learns, meters: Meters) -> None:
+        self._policy, self._engine, self._meters = policy, engine, meters
+        self._replays_due = 0
+        self._oldest_pending_at: float | None = None
+        self._num_drift_alarms = engine.learner.drift.num_alarms
+
+    @property
+    def is_urgent(self) -> bool:
+        """So much waits that it goes before the next micro-batch."""
+        return self._engine.learner.num_pending >= MAX_PENDING_BATCHES * self._policy.learn_batch_size
+
+    @property
+    def due_at(self) -> float | None:
+        """When examples that are fewer than a batch are learned; None while none wait."""
+        return None if self._oldest_pending_at is None else self._oldest_pending_at + self._policy.learn_after_s
+
+    def note_examples(self, now: float) -> None:
+        """Examples may have come."""
+        if self._oldest_pending_at is None and self._engine.learner.num_pending:
+            self._oldest_pending_at = now
+
+    def note_learned(self, now: float) -> None:
+        """Some batches were learned."""
+        self._tell_drift()
+        self._oldest_pending_at = now if self._engine.learner.num_pending else None
+        self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
+
+    def next_batch(self, now: float, *, is_behind: bool) -> Callable[[], None] | None:
+        """Work for the model thread if a batch is to be learned; then call `note_learned`."""
+        num_pending = self._engine.learner.num_pending
+        is_old = self.due_at is not None and now >= self.due_at
+        if num_pending >= self._policy.learn_batch_size or (num_pending and is_old):
+            return partial(self._learn_batch, is_behind=is_behind)
+        return None
+
+    def next_replay(self) -> Callable[[], None] | None:
+        """Work for the model thread if a batch is to be replayed."""
+        if not self._replays_due:
+            return None
+        self._replays_due -= 1
+        return self._engine.replay_batch
+
+    def learn_what_waits(self) -> None:
+        """On the model thread: all full batches, as fast as it goes; then call `note_learned`."""
+        for _ in range(self._engine.learner.num_pending // self._policy.learn_batch_size):
+            self._learn_batch(is_behind=True)
+
+    def _learn_batch(self, *, is_behind: bool) -> None:
+        with self._meters.learn.time():
+            self._engine.learn_batch(is_behind=is_behind)
+
+    def _tell_drift(self) -> None:
+        num_alarms = self._engine.learner.drift.num_alarms
+        if num_alarms > self._num_drift_alarms:
+            step = self._engine.learner.model_step
+            logger.warning("drift alarm %d at model step %d: the loss rose beyond noise", num_alarms, step)
+        self._num_drift_alarms = num_alarms
