@@ -165,12 +165,12 @@ class CountingMemory(Saved):
 
     def learn(self, items: np.ndarray, targets: np.ndarray) -> None:
         """Count what followed; `items` `[batch, time]` as from `recent_items`, `targets` `[batch]` int32."""
-        distances = range(1, 1 + len(SUCCESSOR_WEIGHTS))
-        sources = np.concatenate([items[:, -d] for d in distances])
+        by_distance = SUCCESSOR_WEIGHTS[: items.shape[1]]
+        sources = np.concatenate([items[:, -distance] for distance in range(1, 1 + len(by_distance))])
         is_real = sources > 0
         sources = sources[is_real]
-        followers = np.tile(targets, len(SUCCESSOR_WEIGHTS))[is_real]
-        weights = np.repeat(SUCCESSOR_WEIGHTS, len(targets))[is_real]
+        followers = np.tile(targets, len(by_distance))[is_real]
+        weights = np.repeat(by_distance, len(targets))[is_real]
         self.successors.add(sources, followers, weights)
         self.predecessors.add(followers, sources, weights)
         self.successors.age(len(targets))

@@ -44,6 +44,14 @@ def test_predecessors_are_learned_the_other_way_round():
     assert probabilities[0, memory.components.predecessors][0] == 1.0
 
 
+@pytest.mark.parametrize("window", [1, 2])
+def test_a_window_may_be_shorter_than_the_distance_that_is_counted(window):
+    memory = a_memory(encoder_window=window)
+    items = np.full((1, window), 5, np.int32)
+    memory.learn(items, targets_of(7))
+    assert memory.probabilities(memory.recall(items), targets_of(7))[0, memory.components.successors][0] == 1.0
+
+
 def test_soft_targets_are_what_followed_and_nothing_where_nothing_did():
     memory = a_memory()
     memory.learn(items_of(5), targets_of(7))
