@@ -38,7 +38,7 @@ bench: $(INSTALLED) ## Every figure of docs/performance.md that ten minutes give
 	@$(MAKE) --no-print-directory peers || echo 'without peers their figures will be missing' >&2
 	@$(BIN)/python -m tests.benchmark.bench --docs docs
 
-peers: .peers/learning/.installed .peers/quixstreams/.installed ## What the figures are compared with, in environments of their own
+peers: .peers/learning/.installed .peers/recommenders/.installed .peers/quixstreams/.installed ## What the figures are compared with, in environments of their own
 	@:
 
 .peers/%/.installed: tests/benchmark/peers/%.txt

@@ -2,14 +2,21 @@
 
 import ast
 import importlib.util
+import json
+import math
 import re
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from models.predictions import PREDICTION
+from tests.benchmark import quality_peers
 from tests.benchmark.bench import PARTS
 from tests.benchmark.figures import Figure
 from tests.benchmark.latency import Stamp, Waiting
+from tests.benchmark.peers.protocol import answers, place
 from tests.benchmark.profile_event import LINES
 from tests.benchmark.targets import TARGETS, Target, put_between, table
 
@@ -101,3 +108,47 @@ def test_a_table_replaces_the_one_that_was_there():
     before = "above\n<!-- here -->\n\nold\n\n<!-- end of here -->\nbelow"
 
     assert put_between(before, "here", "a \\1 b") == before.replace("old", "a \\1 b")
+
+
+@pytest.mark.parametrize(("others", "rank"), [([0.4], 0), ([0.5], 1), ([0.6, 0.5, 0.1], 2), ([math.nan], 1)])
+def test_a_peers_ties_and_what_is_not_a_number_count_against_it(others: list[float], rank: int):
+    assert place(0.5, [*others, 0.5]) == rank
+
+
+class LastItem:
+    """Ranks what a session had last first, of all that came before the last retraining."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+        self._known: dict[str, str] = {}
+
+    def learn(self, session: str, item: str) -> None:
+        self._last[session] = item
+
+    def retrain(self) -> None:
+        self._known = dict(self._last)
+
+    def rank(self, session: str, target: str) -> int:
+        return 0 if self._known.get(session) == target else 7
+
+
+def test_a_peer_answers_what_it_is_asked_with_what_it_knew_then_and_its_cost():
+    asked = [{"learn": ["s", "a"]}, {"rank": ["s", "a"]}, {"retrain": 0}, {"rank": ["s", "a"]}]
+
+    *ranks, cost = answers(LastItem(), map(json.dumps, asked), ["numpy"])
+
+    assert ranks == ["7", "0"]
+    assert json.loads(cost)["versions"] == {"numpy": np.__version__}
+
+
+def test_a_peer_in_a_process_of_its_own_ranks_the_same_predictions():
+    events = [(session, item) for session in ("s", "t", "u") for item in ("a", "b", "c")]
+    judged = np.zeros(2, PREDICTION)
+    judged["position"] = 7, 8  # before them no session had an item that u did not have
+    recording = quality_peers.Recording(events, [6, 9], judged)
+
+    ranked = quality_peers.ask(quality_peers.Peer(Path(sys.executable), "session_knn"), recording)
+
+    assert [line for line in recording.lines({7}) if "learn" not in line] == ['{"retrain": 0}', '{"rank": ["u", "b"]}']
+    assert ranked.at.tolist() == [0, 1]
+    assert (ranked.ranks < 3).all()

@@ -1,6 +1,7 @@
 """The peer that our rankers are measured against must be right, or it is no peer."""
 
-from tests.benchmark.session_knn import MISS, SessionNeighbours
+from tests.benchmark.peers.protocol import MISS
+from tests.benchmark.peers.session_knn import SessionNeighbours
 
 
 def neighbours_of(**sessions: str) -> SessionNeighbours:
@@ -8,7 +9,7 @@ def neighbours_of(**sessions: str) -> SessionNeighbours:
     peer = SessionNeighbours()
     for session, items in sessions.items():
         for item in items:
-            peer.add(session, item)
+            peer.learn(session, item)
     return peer
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 FOLDER = Path("tests/benchmark/peers")
 LEARNING_PYTHON = Path(".peers/learning/bin/python")
+RECOMMENDERS_PYTHON = Path(".peers/recommenders/bin/python")
 QUIXSTREAMS_PYTHON = Path(".peers/quixstreams/bin/python")
 
 
