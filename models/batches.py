@@ -9,6 +9,7 @@ from models.features import PURCHASE, Examples, WindowBatch
 from models.layout import Array, Layout
 from models.packing import Packed, distinct, pack
 
+PADDED_SIZES = (32, 256, 1024)  # windows or items of one call; more are done in chunks of the largest
 FEW_WINDOWS = 128  # so few are read in a millisecond whatever their room is; each room is a compilation
 
 
@@ -71,6 +72,15 @@ def pad_rows(array: np.ndarray, count: int, fill: float = 0) -> np.ndarray:
     padded = np.full((count, *array.shape[1:]), fill, array.dtype)
     padded[: len(array)] = array
     return padded
+
+
+def padded_parts(count: int) -> list[tuple[slice, int]]:
+    """Slices of at most the largest padded size, each with the size that it is padded to."""
+    largest = PADDED_SIZES[-1]
+    starts = range(0, count, largest)
+    lengths = [min(largest, count - start) for start in starts]
+    sizes = [next(size for size in PADDED_SIZES if size >= length) for length in lengths]
+    return [(slice(start, start + largest), size) for start, size in zip(starts, sizes, strict=True)]
 
 
 class Room(NamedTuple):

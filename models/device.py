@@ -1,14 +1,14 @@
 """The model's state on the device behind numpy; compiles each shape once and counts compilations."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from models.batches import BatchBuilder, Positions, Room, StepBatch, pad_rows, rooms
+from models.batches import PADDED_SIZES, BatchBuilder, Positions, Room, StepBatch, pad_rows, padded_parts, rooms
 from models.config import ModelConfig
 from models.empty_inputs import EmptyInputs, nobody
 from models.examples import empty_examples
@@ -23,35 +23,15 @@ from models.saving import Array, Column, RowTracker, Saved, State
 from models.second_look import SecondLook, SecondLookLearner, Shortlist, look_again
 from models.step import NetworkLearner, NetworkState, item_vectors, start_items
 from models.structure import Params, Structure
-from models.table import EmbeddingTable, Measured, carry_over, copied, fresh_vectors, gather, lengths, replace_rows
+from models.table import EmbeddingTable, Measured, fresh_vectors, gather, lengths, replace_rows
 from models.turn import Turn
+from models.weights import WeightCopies, Weights
 
-PADDED_SIZES = (32, 256, 1024)  # windows or items of one call; more are done in chunks of the largest
 FEW = PADDED_SIZES[0]  # windows that are ranked at a time
 GATE_EXAMPLES = 128  # on which the gate learns at a time
 RECYCLED_ROWS = 256  # rows replaced at a time
 GATE_KNOWN = 2_048  # items of the gate's normaliser that the memory expects, counted exactly
 GATE_SAMPLES = 2_048  # and sampled ones; with both the mixture is as good as with all items (54.80/20.66, 54.86/20.70)
-
-
-class Weights(NamedTuple):
-    """What is read of the state.
-
-    Attributes:
-        network: its parameters.
-        gate: its parameters.
-        look: parameters of the second look.
-        vectors: `[rows, dim]` float32, of items and query tokens.
-        lengths: `[rows]` float32, of the vectors; None where nobody has measured them.
-        step: learning steps behind them.
-    """
-
-    network: Params
-    gate: Params
-    look: Params
-    vectors: jax.Array
-    lengths: jax.Array | None
-    step: int
 
 
 class Device(Saved):
@@ -84,8 +64,6 @@ class Device(Saved):
         self._state: NetworkState = network_learner.begin(jnp.asarray(self._initial_vectors()))
         self._gate_state: AdamState = gate_learner.begin()
         self._look_state: AdamState = look_learner.begin()
-        self._served: Weights | None = None
-        self._unserved = RowTracker()
         self._read = self._jit(self._traced_read)
         self._learn = self._jit(network_learner.learn, donate_argnums=(0,))
         self._learn_gate = self._jit(gate_learner.learn, donate_argnums=(0,))
@@ -94,14 +72,12 @@ class Device(Saved):
         self._replace = self._jit(replace_rows, donate_argnums=(0,))
         self._vectors = self._jit(item_vectors)
         self._gather = self._jit(gather)
-        self._carry_over = self._jit(carry_over, donate_argnums=(0,))
-        self._copy = self._jit(_copied)
-        self._copy_table = self._jit(copied)
         self._lengths = self._jit(lengths)
         self._rank = self._jit(self._traced_rank)
         self._top = self._jit(self._traced_top)
         self._ask = self._jit(self._traced_ask)
         self._look_again = self._jit(self._traced_look)
+        self._copies = WeightCopies(self._jit, builder.num_rows)
 
     def _jit(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         def counted(*args: Any) -> Any:
@@ -149,27 +125,15 @@ class Device(Saved):
     @property
     def served(self) -> Weights:
         """The state as `serve` copied it last, which waits for no learning step; that of now before it ever did."""
-        return self._served or self.live
+        return self._copies.kept or self.live
 
     def copied(self) -> Weights:
         """The state of now, which stays as it is."""
-        return self._copied_beside(self._copy_table(self.live.vectors))
+        return self._copies.make(self.live)
 
     def serve(self) -> None:
         """Let `served` catch up: a copy of all, later of the rows that moved since."""
-        served, rows = self._served, self._unserved.take()
-        if served is None or served.lengths is None:
-            self._served = self.copied()
-        elif len(rows) or served.step != self.step:
-            table = Measured(served.vectors, served.lengths)
-            for part, size in _parts(len(rows)):
-                table = self._carry_over(table, self.live.vectors, self._padded(rows[part], size))
-            self._served = self._copied_beside(table)
-
-    def _copied_beside(self, table: Measured) -> Weights:
-        """What is small is copied whole."""
-        network, gate, look = self._copy((self.live.network, self.live.gate, self.live.look))
-        return Weights(network, gate, look, *table, self.step)
+        self._copies.catch_up(self.live)
 
     def encode(self, windows: WindowBatch, weights: Weights) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
         """Begin to encode any number of windows.
@@ -179,7 +143,7 @@ class Device(Saved):
         """
         under_way = [
             (self._read_windows(windows.take(part), size, weights), min(size, len(windows) - part.start))
-            for part, size in _parts(len(windows))
+            for part, size in padded_parts(len(windows))
         ]
 
         def ended() -> tuple[np.ndarray, np.ndarray]:
@@ -202,7 +166,7 @@ class Device(Saved):
     def item_vectors(self, slots: np.ndarray, weights: Weights) -> np.ndarray:
         """Unit vectors of any number of items: `[items, dim]` float32."""
         vectors = [np.zeros((0, self._config.dim), np.float32)]
-        for part, size in _parts(len(slots)):
+        for part, size in padded_parts(len(slots)):
             some = slots[part]
             read = self.turn.wait_for(self._vectors(weights.vectors, pad_rows(some, size)))
             vectors.append(np.asarray(read)[: len(some)])
@@ -270,7 +234,7 @@ class Device(Saved):
             rows = self._padded(slots[start : start + RECYCLED_ROWS], RECYCLED_ROWS)
             vectors = fresh_vectors(RECYCLED_ROWS, self._config.dim, rng)
             self._put(self._replace(self._state.table, rows, vectors))
-        if self._served is not None:
+        if self._copies.kept is not None:
             self.serve()  # or the next items in these slots would be read by the vectors of the ones before
 
     def _padded(self, rows: Array, size: int) -> Array:
@@ -306,13 +270,7 @@ class Device(Saved):
                 self.recommend(WindowBatch.empty(batch, window), self._empty.query(batch, size), self.live)
         for batch in (1, FEW):
             self.look_again(self._empty.shortlist(batch), self.live)
-        self._compile_serving()
-
-    def _compile_serving(self) -> None:
-        self._copy((self.live.network, self.live.gate, self.live.look))
-        table = self._copy_table(self.live.vectors)
-        for size in PADDED_SIZES:
-            table = self._carry_over(table, self.live.vectors, np.zeros(size, np.int32))
+        self._copies.compile(self.live)
 
     def _compile_learning(self) -> None:
         size, window = self._config.batch_size, self._config.encoder_window
@@ -338,7 +296,7 @@ class Device(Saved):
         """The content of some rows of the table, read from the device in padded parts."""
         empty = np.zeros((0, self._config.dim), np.float32)
         parts = {name: [empty] for name in self._state.table.columns()}
-        for part, size in _parts(len(rows)):
+        for part, size in padded_parts(len(rows)):
             some = rows[part].astype(np.int32)
             for name, column in self._gather(self._state.table, pad_rows(some, size)).columns().items():
                 parts[name].append(np.asarray(column)[: len(some)])
@@ -363,14 +321,13 @@ class Device(Saved):
         table = EmbeddingTable(columns.pop("vectors"), columns)
         self._state = NetworkState(**small, table=table)
         self.step = int(self._state.step)
-        self._served = None
+        self._copies.forget()
         self.tracker.clear()
 
     def _mark(self, rows: Array) -> None:
         rows = rows[(rows >= 0) & (rows < self._builder.num_rows)]
         self.tracker.mark(rows)
-        if self._served is not None:
-            self._unserved.mark(rows)
+        self._copies.mark(rows)
 
     def _small(self) -> tuple[dict[str, Any], AdamState, AdamState]:
         network = {name: part for name, part in self._state._asdict().items() if name != "table"}
@@ -378,16 +335,3 @@ class Device(Saved):
 
     def _leaves(self) -> list[tuple[Any, Any]]:
         return jax.tree_util.tree_leaves_with_path(self._small())
-
-
-def _copied(arrays: Any) -> Any:
-    return jax.tree.map(jnp.copy, arrays)
-
-
-def _parts(count: int) -> list[tuple[slice, int]]:
-    """Slices of at most the largest padded size, each with the size that it is padded to."""
-    largest = PADDED_SIZES[-1]
-    starts = range(0, count, largest)
-    lengths = [min(largest, count - start) for start in starts]
-    sizes = [next(size for size in PADDED_SIZES if size >= length) for length in lengths]
-    return [(slice(start, start + largest), size) for start, size in zip(starts, sizes, strict=True)]

@@ -6,13 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from models.batches import pad_rows
-from models.device import FEW, Device, Weights
+from models.device import FEW, Device
 from models.evaluation import RANKERS
 from models.features import Examples
 from models.memory import CountingMemory
 from models.ranking import TOP_ITEMS, RankBatch, catalogue_sizes
 from models.second_look import Shortlist
 from models.vocabulary import ItemVocabulary
+from models.weights import Weights
 
 
 class Ranked(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from models.config import ModelConfig
-from models.device import Device, Weights
+from models.device import Device
 from models.features import WindowBatch
 from models.memory import CountingMemory
 from models.ranker import Ranker
@@ -13,6 +13,7 @@ from models.recommend import Recommendations, RecommendPolicy
 from models.recommender import Recommender
 from models.reports import PopularItems, Reading
 from models.vocabulary import ItemVocabulary
+from models.weights import Weights
 
 
 class Reader:

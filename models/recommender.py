@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from models.batches import pad_rows
-from models.device import FEW, Device, Weights
+from models.device import FEW, Device
 from models.features import WindowBatch
 from models.memory import CountingMemory, Recollection
 from models.ranking import catalogue_sizes
@@ -23,6 +23,7 @@ from models.recommend import (
 )
 from models.second_look import LOOKED_AT, Shortlist
 from models.vocabulary import ItemVocabulary
+from models.weights import Weights
 
 
 class Recommender:
