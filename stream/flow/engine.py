@@ -155,7 +155,7 @@ class Engine:
             self.num_learned += report.num_events
             self.num_left_out += report.num_left_out
             self._learn_ratios.append(1 - report.num_left_out / report.num_events)
-            self.last_loss = report.loss
+            self.last_loss = report.loss or self.last_loss
             self.last_gate_loss = report.gate_loss or self.last_gate_loss
             self.last_step_ms = 1_000 * (time.perf_counter() - began_s)
 

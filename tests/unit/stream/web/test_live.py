@@ -88,3 +88,8 @@ async def test_one_who_does_not_listen_misses_events_and_holds_nobody_up(view: W
     newest = msgspec.json.decode(received[-1].split(b"data: ")[1])
     assert 1 <= len(received) < 100
     assert newest["alarms"][0]["at_ms"] == 99
+
+
+def test_no_loss_is_told_before_the_first_learned_batch_has_one(engine: Engine):
+    engine.learn_batch()  # its loss is read some batches later
+    assert (engine.num_learned > 0, engine.last_loss, engine.last_gate_loss) == (True, None, None)
