@@ -22,6 +22,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker import WorkerProcess
 
 FAUST_COMMAND = (sys.executable, "-m", "faust", "-A", "stream.app", "worker", "-l", "info")
+ENDS_WITHIN_S = 120  # starting and compiling included, beside whatever else the machine does
 BROKEN = [
     (b"u1", b"{", "not_json"),
     (b"u1", b"[1, 2]", "not_an_event"),
@@ -194,7 +195,7 @@ def test_a_second_worker_that_may_not_stand_by_is_sent_away_in_one_sentence(sett
     with a_worker(settings, tmp_path) as first:
         first.wait_for(lambda s: s.state == "running", "the first runs")
         with a_worker(settings, tmp_path, settings={"INTEREST_STANDBY": "false"}) as second:
-            assert second.process.wait(30) == 2
+            assert second.process.wait(ENDS_WITHIN_S) == 2
             assert "another worker uses the checkpoints" in second.log()
             assert "Traceback" not in second.log()
 
@@ -205,7 +206,7 @@ def test_a_state_made_with_other_settings_is_refused_by_name(settings, tmp_path)
         worker.stop()
 
     with a_worker(settings, tmp_path, settings={"INTEREST_DIM": "32"}) as worker:
-        assert worker.process.wait(60) == 2
+        assert worker.process.wait(ENDS_WITHIN_S) == 2
         assert "dim was 16 and is 32" in worker.log()
 
 
@@ -217,7 +218,7 @@ def test_a_topic_of_broken_records_stops_the_worker_instead_of_draining_into_the
     producer.close()
 
     with a_worker(settings, tmp_path) as worker:
-        assert worker.process.wait(90) == 1
+        assert worker.process.wait(ENDS_WITHIN_S) == 1
         assert "cannot be used, more than dead_letter_limit_ratio=0.5" in worker.log()
     assert len(dead_letter_reasons(settings)) < 500
 

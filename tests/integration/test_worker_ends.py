@@ -3,7 +3,15 @@
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from stream.settings import Settings
-from tests.integration.test_worker import a_worker, dead_letter_reasons, send, settings, some_events, uncommitted
+from tests.integration.test_worker import (
+    ENDS_WITHIN_S,
+    a_worker,
+    dead_letter_reasons,
+    send,
+    settings,
+    some_events,
+    uncommitted,
+)
 from tests.support.waiting import wait_until
 
 __all__ = ["settings"]  # a fixture
@@ -33,7 +41,7 @@ def test_offsets_that_retention_has_deleted_are_refused_until_the_gap_is_accepte
     delete_records(settings, before=50)
 
     with a_worker(settings, tmp_path) as worker:
-        assert worker.process.wait(30) == 2
+        assert worker.process.wait(ENDS_WITHIN_S) == 2
         assert "--accept-gap" in worker.log()
     with a_worker(settings, tmp_path, {"INTEREST_ACCEPT_GAP": "true"}) as worker:
         worker.wait_for(lambda s: s.records > 100, "it goes on")
@@ -50,7 +58,7 @@ def test_a_worker_whose_topics_have_other_partitions_than_its_state_is_refused(s
     admin.close()
 
     with a_worker(settings, tmp_path, {"INTEREST_TOPIC_CHECK": "false"}) as worker:
-        assert worker.process.wait(30) == 2
+        assert worker.process.wait(ENDS_WITHIN_S) == 2
         assert f"{settings.input_topics[0]} has 5" in worker.log()
 
 
@@ -60,7 +68,7 @@ def test_a_worker_that_stops_at_broken_records_saves_what_went_before_and_goes_o
     with a_worker(settings, tmp_path) as worker:
         worker.wait_for(lambda s: s.records == len(events), "the good ones are through")
         send_garbage(settings, 1_000)
-        assert worker.process.wait(20) == 1
+        assert worker.process.wait(ENDS_WITHIN_S) == 1
         assert "Traceback" not in worker.log()
 
     with a_worker(settings, tmp_path, {"INTEREST_DEAD_LETTER_LIMIT_RATIO": "1"}) as worker:
@@ -80,5 +88,5 @@ def test_a_worker_that_applies_nothing_while_records_wait_exits_and_says_so(sett
         send(settings, some_events(50))
         worker.wait_for(lambda s: s.records > 0, "the first are through")
         send(settings, some_events(50))
-        assert worker.process.wait(40) == 1
+        assert worker.process.wait(ENDS_WITHIN_S) == 1
         assert "nothing was applied for 2 s" in worker.log()
