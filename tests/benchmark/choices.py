@@ -12,6 +12,7 @@ import json
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "augmentation": ("crop=0.2", "mask=0.2", "reorder=0.2", "substitute=0.2"),
 }
 FIGURES = (("mixture", "recall@20"), ("mixture", "mrr@20"), ("vector", "recall@20"), ("vector", "mrr@20"))
-COMMAND = Path(sys.executable).with_name("interest-stream")
+COMMAND = (str(Path(sys.executable).with_name("interest-stream")), "evaluate")
 
 
 def processor_seconds() -> float:
@@ -37,8 +38,8 @@ class RefusedError(Exception):
     """A run that ended with an error, which the message is."""
 
 
-def measured(folder: str, sample: float, seed: int, choice: str = "") -> list[float]:
-    """The FIGURES in percent, then processor seconds an event, of one run.
+def measured(folder: str, sample: float, seed: int, choice: str = "", command: Sequence[str] = COMMAND) -> list[float]:
+    """The FIGURES in percent, then processor seconds an event, of one run of `command`, which takes evaluate's options.
 
     Raises:
         RefusedError: the command did not take the choice, or failed.
@@ -46,7 +47,7 @@ def measured(folder: str, sample: float, seed: int, choice: str = "") -> list[fl
     options = ["--protocol", "periods", "--periods", "1", "--sample", str(sample), "--seed", str(seed), "--json"]
     before = processor_seconds()
     run = subprocess.run(
-        [COMMAND, "evaluate", folder, *options, *(f"--{setting}" for setting in choice.split())],
+        [*command, folder, *options, *(f"--{setting}" for setting in choice.split())],
         check=False,
         capture_output=True,
         text=True,
