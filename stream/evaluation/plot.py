@@ -72,11 +72,11 @@ def blank() -> Any:
     return picture
 
 
-def dress(axes: Any, title: str, below: str) -> None:
+def dress(axes: Any, title: str, below: str, *, from_zero: bool = True) -> None:
     """What all axes look like."""
     axes.set_title(title, loc="left", fontsize=10)
     axes.set_xlabel(below)
-    if axes.get_yscale() == "linear":
+    if from_zero and axes.get_yscale() == "linear":
         axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

@@ -101,9 +101,9 @@ def show(found: dict[str, list[float]]) -> None:
 def draw(found: dict[str, list[float]], asked: argparse.Namespace) -> None:
     """Recall of mixture and vectors over cost."""
     title = "windows encoded anew, by length, and a carry at its best"
-    below = "processor time beside the default's, users of 5 events"
-    cost_at = len(FIGURES)
-    with pictures.picture(asked.plots / "carry.png", title, below) as axes:
+    below = "processor time beside the default's, users of 200 events"
+    cost_at = len(FIGURES) + 1
+    with pictures.picture(asked.plots / "carry.png", title, below, from_zero=False) as axes:
         for at, ranker in ((0, "mixture"), (2, "vectors")):
             where = [found[str(length)][cost_at] for length in LENGTHS]
             recalls = [found[str(length)][at] for length in LENGTHS]
@@ -113,7 +113,7 @@ def draw(found: dict[str, list[float]], asked: argparse.Namespace) -> None:
                 [carry[cost_at]], [carry[at]], "*", markersize=12, color=line.get_color(), label=f"{ranker}, a carry"
             )
             for length, cost, recall in zip(LENGTHS, where, recalls, strict=True):
-                axes.annotate(str(length), (cost, recall), textcoords="offset points", xytext=(4, 4))
+                axes.annotate(str(length), (cost, recall), textcoords="offset points", xytext=(5, -12))
         axes.set(ylabel="recall@20, percent")
 
 

@@ -16,12 +16,12 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def picture(path: Path, title: str, below: str) -> Iterator[Axes]:
+def picture(path: Path, title: str, below: str, *, from_zero: bool = True) -> Iterator[Axes]:
     """Axes to draw on; written to `path` at the end."""
     figure = blank()
     axes = figure.subplots()
     yield axes
-    dress(axes, title, below)
+    dress(axes, title, below, from_zero=from_zero)
     axes.legend(fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
