@@ -126,6 +126,10 @@ class BatchBuilder:
         config: the settings.
         tokens: `[1 + max_queries, tokens_per_query]` int32, kept current by its owner.
         num_item_rows: rows of the table before the query tokens.
+
+    Attributes:
+        num_rows: of items and query tokens, in the table.
+        num_table_rows: with those that only make it divide evenly over the devices; they stay zero.
     """
 
     def __init__(self, config: ModelConfig, tokens: np.ndarray, num_item_rows: int) -> None:
@@ -133,6 +137,7 @@ class BatchBuilder:
         self._tokens = tokens
         self._token_offset = num_item_rows - 1
         self.num_rows = num_item_rows + config.num_query_tokens
+        self.num_table_rows = self.num_rows + -self.num_rows % config.num_devices
         self._numbers = np.zeros(max(self.num_rows, len(tokens)), np.int32)
 
     def positions(self, windows: WindowBatch, batch: int, room: Room | None = None) -> Positions:
@@ -188,7 +193,7 @@ class BatchBuilder:
             most //= 2
         if len(rows) > most:
             return None
-        padding = np.arange(self.num_rows, self.num_rows + most - len(rows), dtype=np.int32)
+        padding = np.arange(self.num_table_rows, self.num_table_rows + most - len(rows), dtype=np.int32)
         return StepBatch(
             np.concatenate([rows, padding]),
             positions._replace(slots=np.where(positions.slots < 0, positions.slots, items), query_tokens=tokens),

@@ -91,4 +91,6 @@ class ModelConfig:
     """Share of the batches that the network learns while the learner is behind; the memory learns all of them."""
     score_sample_ratio: float = 0.05
     """Share of the events that is ranked against the whole catalogue before it is learned."""
+    num_devices: int = 1
+    """Devices of this host that table and batch are divided over; with several, results differ by rounding."""
     seed: int = 0

@@ -21,6 +21,7 @@ from models.ranking import Judges, RankBatch, catalogue_sizes, rank, top
 from models.recommend import Answer, Query, ask
 from models.saving import Array, Column, RowTracker, Saved, State
 from models.second_look import SecondLook, SecondLookLearner, Shortlist, look_again
+from models.sharding import placement
 from models.step import NetworkLearner, NetworkState, item_vectors, start_items
 from models.structure import Params, Structure
 from models.table import EmbeddingTable, Measured, fresh_vectors, gather, lengths, replace_rows
@@ -46,6 +47,7 @@ class Device(Saved):
 
     def __init__(self, config: ModelConfig, builder: BatchBuilder, num_item_rows: int) -> None:
         super().__init__()
+        self._placement = placement(config.num_devices)
         self.compilations = 0
         self.step = 0
         self.turn = Turn()
@@ -57,41 +59,50 @@ class Device(Saved):
         network = InterestNetwork(config, rngs)
         self._network = Structure(network)
         self._gate = Structure(Gate(network.encoder.width, components, rngs))
-        network_learner = NetworkLearner(self._network, config)
+        self._network_learner = NetworkLearner(self._network, config)
         self._look = Structure(SecondLook(rngs))
         gate_learner = GateLearner(self._gate)
         look_learner = SecondLookLearner(self._look)
-        self._state: NetworkState = network_learner.begin(jnp.asarray(self._initial_vectors()))
-        self._gate_state: AdamState = gate_learner.begin()
-        self._look_state: AdamState = look_learner.begin()
+        rows, whole = self._placement.rows, self._placement.whole
+        network_lies = NetworkState(whole, whole, rows, whole)
+        begun = self._network_learner.begin(self._placement.put(self._initial_vectors(), rows))
+        self._state: NetworkState = self._placement.put(begun, network_lies)
+        self._gate_state: AdamState = self._placement.put(gate_learner.begin(), whole)
+        self._look_state: AdamState = self._placement.put(look_learner.begin(), whole)
         self._read = self._jit(self._traced_read)
-        self._learn = self._jit(network_learner.learn, donate_argnums=(0,))
+        self._learn = self._jit(self._traced_learn, (network_lies, whole), donate_argnums=(0,))
         self._learn_gate = self._jit(gate_learner.learn, donate_argnums=(0,))
         self._learn_look = self._jit(look_learner.learn, donate_argnums=(0,))
-        self._start = self._jit(start_items, donate_argnums=(0,))
-        self._replace = self._jit(replace_rows, donate_argnums=(0,))
+        self._start = self._jit(start_items, rows, donate_argnums=(0,))
+        self._replace = self._jit(replace_rows, rows, donate_argnums=(0,))
         self._vectors = self._jit(item_vectors)
         self._gather = self._jit(gather)
-        self._lengths = self._jit(lengths)
+        self._lengths = self._jit(lengths, rows)
         self._rank = self._jit(self._traced_rank)
         self._top = self._jit(self._traced_top)
         self._ask = self._jit(self._traced_ask)
         self._look_again = self._jit(self._traced_look)
-        self._copies = WeightCopies(self._jit, builder.num_rows)
+        self._copies = WeightCopies(self._jit, rows, builder.num_table_rows)
 
-    def _jit(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    def _jit(self, function: Callable[..., Any], where: Any = None, **options: Any) -> Callable[..., Any]:
+        """Results lie as `where` says, on every device whole by default."""
+
         def counted(*args: Any) -> Any:
             self.compilations += 1  # runs only while jax traces a new shape
             return function(*args)
 
-        return jax.jit(counted, **options)
+        return self._placement.jit(counted, where or self._placement.whole, **options)
 
     def _traced_read(
         self, params: Params, vectors: jax.Array, positions: Positions
     ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         network = self._network.build(params)
-        context, interest, uncertainty = network(vectors, positions)
+        context, interest, uncertainty = network(vectors, self._placement.divided(positions))
         return context, interest, interest * network.scale[...], uncertainty
+
+    def _traced_learn(self, state: NetworkState, batch: StepBatch, rate_scale: Array) -> tuple[NetworkState, jax.Array]:
+        divided = self._placement.divided(batch)._replace(rows=batch.rows, negatives=batch.negatives)
+        return self._network_learner.learn(state, divided, rate_scale)
 
     def _traced_rank(self, judges: tuple[Params, Params], *args: Any) -> tuple[jax.Array, Shortlist]:
         return rank(self._judges(*judges), *args)
@@ -114,7 +125,7 @@ class Device(Saved):
         rng = np.random.default_rng([self._config.seed, 0])
         vectors = fresh_vectors(self._builder.num_rows, self._config.dim, rng)
         vectors[0] = 0
-        return vectors
+        return pad_rows(vectors, self._builder.num_table_rows)
 
     @property
     def live(self) -> Weights:
@@ -239,7 +250,7 @@ class Device(Saved):
 
     def _padded(self, rows: Array, size: int) -> Array:
         """Rows of the table, padded by one off its end."""
-        return pad_rows(rows.astype(np.int32), size, self._builder.num_rows)
+        return pad_rows(rows.astype(np.int32), size, self._builder.num_table_rows)
 
     def _put(self, table: EmbeddingTable) -> None:
         self._state = self._state._replace(table=table)
@@ -280,11 +291,12 @@ class Device(Saved):
         self.learn_gate(
             WindowBatch.empty(GATE_EXAMPLES, window), self._empty.gate(GATE_EXAMPLES, GATE_KNOWN + GATE_SAMPLES)
         )
-        self.learn_second_look(self._empty.shortlist(FEW), np.zeros(FEW, np.int32))
+        shortlist = self._placement.put(self._empty.shortlist(FEW), self._placement.whole)  # it comes from the device
+        self.learn_second_look(shortlist, np.zeros(FEW, np.int32))
         for count in {0, size}:
-            items = np.full(count, self._builder.num_rows, np.int32)
+            items = np.full(count, self._builder.num_table_rows, np.int32)
             self.start_items(items, np.zeros((count, window), np.int32), items, items)
-        self.replace(np.full(1, self._builder.num_rows, np.int32), np.random.default_rng(0))
+        self.replace(np.full(1, self._builder.num_table_rows, np.int32), np.random.default_rng(0))
 
     def tracked(self) -> Mapping[str, Column]:
         """The table's rows, of items and query tokens; those never touched are as the seed made them."""
@@ -309,15 +321,16 @@ class Device(Saved):
 
     def restore(self, state: State) -> None:
         """Become what `state` came from."""
-        leaves = [jnp.asarray(state[jax.tree_util.keystr(path)]) for path, _ in self._leaves()]
+        rows, whole = self._placement.rows, self._placement.whole
+        leaves = [self._placement.put(state[jax.tree_util.keystr(path)], whole) for path, _ in self._leaves()]
         small, self._gate_state, self._look_state = jax.tree.unflatten(jax.tree.structure(self._small()), leaves)
         vectors = self._initial_vectors()
         parts = {"vectors": vectors, **{name: np.zeros_like(vectors) for name in self._state.table.moments}}
-        is_touched = state.get("is_touched", np.zeros(len(vectors), bool))
+        touched = np.flatnonzero(state.get("is_touched", ()))
         for name, part in parts.items():
-            if is_touched.any():
-                part[is_touched] = state[name][is_touched]
-        columns = {name: jnp.asarray(part) for name, part in parts.items()}
+            if len(touched):
+                part[touched] = state[name][touched]
+        columns = {name: self._placement.put(part, rows) for name, part in parts.items()}
         table = EmbeddingTable(columns.pop("vectors"), columns)
         self._state = NetworkState(**small, table=table)
         self.step = int(self._state.step)

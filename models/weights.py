@@ -39,20 +39,21 @@ class WeightCopies:
     """Makes copies, and keeps one that catches up by the rows that moved.
 
     Args:
-        jit: compiles a function.
+        jit: compiles a function, given where its results shall lie.
+        rows: where a table lies, see `Placement`.
         num_rows: of the table.
 
     Attributes:
         kept: the copy as it caught up last; None before it ever did.
     """
 
-    def __init__(self, jit: Jit, num_rows: int) -> None:
+    def __init__(self, jit: Jit, rows: Any, num_rows: int) -> None:
         self.kept: Weights | None = None
         self._moved = RowTracker()
         self._num_rows = num_rows
         self._copy = jit(_copied)
-        self._copy_table = jit(copied)
-        self._carry_over = jit(carry_over, donate_argnums=(0,))
+        self._copy_table = jit(copied, rows)
+        self._carry_over = jit(carry_over, rows, donate_argnums=(0,))
 
     def make(self, weights: Weights) -> Weights:
         """A copy of all."""

@@ -69,15 +69,20 @@ def _kafka(settings: Settings) -> Iterable[Finding]:
         )
 
 
-def _device(_: Settings) -> Iterable[Finding]:
+def _device(settings: Settings) -> Iterable[Finding]:
     try:
-        from models import runtime  # noqa: PLC0415 - jax takes seconds to import
+        from models import runtime, sharding  # noqa: PLC0415 - jax takes seconds to import
 
         yield Finding("device", True, runtime.device_name())
+        sharding.devices_of_host(settings.num_devices)
+        if settings.num_devices > 1:
+            yield Finding("devices", True, f"vectors and batches are divided over {settings.num_devices}")
     except (ImportError, RuntimeError, OSError) as error:
         yield Finding(
             "device", False, f"jax finds no device: {error}; install the project again, or set JAX_PLATFORMS=cpu"
         )
+    except ValueError as error:
+        yield Finding("devices", False, str(error))
 
 
 def _memory(settings: Settings) -> Iterable[Finding]:

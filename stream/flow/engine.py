@@ -14,6 +14,7 @@ from models.config import ModelConfig
 from models.evaluation import PrequentialMetrics
 from models.learner import OnlineLearner
 from models.saving import Array, Change, Saved, State, joined, part_of
+from models.sharding import DevicesError
 from stream.errors import ConfigError
 from stream.flow.intake import Chunk
 from stream.flow.item_vectors import ItemVectorFeed
@@ -59,12 +60,18 @@ class Engine:
     Args:
         settings: of the worker.
         model: in place of what the settings say of the model.
+
+    Raises:
+        ConfigError: this host has fewer devices than the settings ask for.
     """
 
     def __init__(self, settings: Settings, model: ModelConfig | None = None) -> None:
         self._settings = settings
         self._encoder = RecordEncoder(settings.update_format)
-        self.learner = OnlineLearner(model or settings.learner())
+        try:
+            self.learner = OnlineLearner(model or settings.learner())
+        except DevicesError as error:
+            raise ConfigError(str(error)) from None
         self.updater = Updater(updater_policy(settings), self.learner, self._encoder)
         self._item_vectors: ItemVectorFeed | None = None
         self._compilations_at_start = 0

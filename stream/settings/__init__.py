@@ -228,6 +228,10 @@ class Settings(KafkaSettings):
         description="Share of events ranked against the whole catalogue first; beyond 20,000 items so many fewer.",
     )
     seed: int = Field(_DEFAULT_MODEL.seed, description="Seed of all random numbers.")
+    num_devices: PositiveInt = Field(
+        _DEFAULT_MODEL.num_devices,
+        description="Devices of this host, GPUs as a rule, that the vectors and each batch are divided over.",
+    )
     gpu_preallocate: bool = Field(False, description="Let jax take 75 % of the GPU's memory at the first operation.")
     compilation_cache: Path = Field(
         Path("~/.cache/interest-stream/xla"),
@@ -277,6 +281,11 @@ class Settings(KafkaSettings):
             raise ValueError(
                 f"loss=full_softmax compares with every item and max_items={self.max_items}; "
                 f"set max_items to at most {FULL_SOFTMAX_MOST_ITEMS}, or loss=sampled_softmax"
+            )
+        if self.learn_batch_size % self.num_devices:
+            raise ValueError(
+                f"learn_batch_size={self.learn_batch_size} cannot be shared out evenly over num_devices="
+                f"{self.num_devices}; set it to a multiple"
             )
         if self.queue_events < self.micro_batch_size:
             raise ValueError(

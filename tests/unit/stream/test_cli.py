@@ -65,6 +65,7 @@ def test_unknown_flag_is_exit_code_2(name: str):
         (("--window-size", "many"), "window_size='many'"),
         (("--window-size", "1"), "window_size='1'"),
         (("--encoder-window", "60"), "encoder_window=60 exceeds window_size=50"),
+        (("--num-devices", "3"), "learn_batch_size=256 cannot be shared out evenly over num_devices=3"),
         (("--update-format", "xml"), "update_format='xml'"),
     ],
 )
@@ -159,6 +160,15 @@ def test_doctor_says_what_is_wrong_and_exits_1(tmp_path: Path, monkeypatch: pyte
     assert found["checkpoints"]["ok"]
     assert "bytes and the id for each user" in found["memory"]["detail"]
     assert not (tmp_path / "new").exists()
+
+
+def test_doctor_finds_fewer_devices_than_the_settings_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("stream.broker.connection.CONNECT_TIMEOUT_MS", 100)
+    flags = ("--broker", "127.0.0.1:1", "--checkpoint-dir", str(tmp_path / "new"), "--num-devices", "128", "--json")
+    found = {row["what"]: row for row in map(json.loads, call("doctor", *flags).stdout.splitlines())}
+    assert found["device"]["ok"]
+    assert not found["devices"]["ok"]
+    assert "num_devices=128: expected as many devices on this host, got" in found["devices"]["detail"]
 
 
 @pytest.mark.parametrize(
