@@ -1,5 +1,6 @@
 """How a model's arrays lie on the devices of this host: on one, or table and batch divided over several by XLA."""
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -115,6 +116,7 @@ class SeveralDevices:
         """
         compiled = jax.jit(function, out_shardings=where, **options)
 
+        @functools.wraps(compiled)
         def launched(*args: Any) -> Any:
             with self._launching:
                 return compiled(*args)

@@ -14,6 +14,7 @@ import pytest
 from models.predictions import PREDICTION
 from tests.benchmark import quality_peers
 from tests.benchmark.bench import PARTS
+from tests.benchmark.devices import exchanged
 from tests.benchmark.figures import Figure
 from tests.benchmark.latency import Stamp, Waiting
 from tests.benchmark.peers.protocol import answers, place
@@ -152,3 +153,12 @@ def test_a_peer_in_a_process_of_its_own_ranks_the_same_predictions():
     assert [line for line in recording.lines({7}) if "learn" not in line] == ['{"retrain": 0}', '{"rank": ["u", "b"]}']
     assert ranked.at.tolist() == [0, 1]
     assert (ranked.ranks < 3).all()
+
+
+def test_what_devices_exchange_is_read_off_the_compiled_code():
+    compiled = """
+      %all-reduce = f32[2,64]{1,0} all-reduce(%fusion), channel_id=2
+      ROOT %all-reduce.1 = (f32[], /*index=1*/s8[3,2]{1,0}, pred[5]) all-reduce(%a, %b, %c), channel_id=3
+      %fusion = f32[100]{0} fusion(%all-gather), kind=kLoop
+    """
+    assert exchanged(compiled) == 2 * 64 * 4 + (4 + 6 + 5)
