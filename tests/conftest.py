@@ -16,6 +16,7 @@ hypothesis.settings.register_profile("busy machine", deadline=None)  # a first c
 hypothesis.settings.load_profile("busy machine")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that assert how long something takes do not disturb each other, however many run at once."""
     for item in items:

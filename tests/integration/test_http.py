@@ -73,7 +73,7 @@ def test_probes_and_metrics_answer_from_the_first_moment_and_the_port_closes_wit
 
         wait_until(lambda: http.metrics()["interest_checkpoint_bytes"], 30, "a checkpoint")
         wait_until(lambda: http.metrics().get("interest_lag_records") == 0, 10, "a look at the lag since then")
-        wait_until(lambda: http.metrics()["interest_learn_seconds_count"], 30, "something is learned")
+        wait_until(lambda: http.metrics()["interest_loss"], 30, "a step has ended, so that its loss is known")
         assert_metrics_add_up(http.metrics())
         assert http.get("/users/u1/interest")[1]["num_events"] > 0
         wait_until(lambda: len(http.get("/users/u1/recommendations?k=5")[1]["items"]) == 5, 10, "items are published")

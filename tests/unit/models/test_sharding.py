@@ -21,6 +21,8 @@ TOLERANCE = 1e-5  # devices add up in another order: 4e-7 after these 100 steps,
 
 Found = dict[str, Any]
 
+pytestmark = pytest.mark.xdist_group("devices")  # one process that learns is enough
+
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
