@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 1
 
 
 class Manifest(msgspec.Struct, frozen=True):

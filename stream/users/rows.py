@@ -133,8 +133,9 @@ class UserRows(Saved):
         return {name: column[: self._end] for name, column in self._columns.items()}
 
     def rows_of(self, rows: Array) -> dict[str, Array | list[bytes]]:
-        """The content of `rows` of all columns."""
-        return {**super().rows_of(rows), **self.positions_of(rows)}
+        """The content of `rows` of all columns, growing ones by their saved names."""
+        positions = self.positions_of(rows)
+        return {**super().rows_of(rows), **{_saved_name(name): column for name, column in positions.items()}}
 
     def positions_of(self, rows: Array) -> dict[str, Array]:
         """The content of `rows` of growing columns: `[rows, length]` each, zeros behind what there is; copies."""
@@ -150,7 +151,8 @@ class UserRows(Saved):
             for name, column in self._columns.items():
                 column[: self._end] = state[name]
             for start in range(0, self._end if self._growing else 0, RESTORED_AT_ONCE):
-                self._restore_growing(start, {name: state[name][start:][:RESTORED_AT_ONCE] for name in self._growing})
+                some = slice(start, start + RESTORED_AT_ONCE)
+                self._restore_growing(start, {name: state[_saved_name(name)][some] for name in self._growing})
         self.tracker.clear()
 
     def _restore_growing(self, start: int, saved: Mapping[str, Array]) -> None:
@@ -167,3 +169,8 @@ class UserRows(Saved):
         self.blocks.counts[0] += len(rows)
         for name, column in in_blocks.items():
             self._growing[name][blocks] = column[is_taken]
+
+
+def _saved_name(growing: str) -> str:
+    """Unlike that of a column that does not grow, whose positions lie otherwise."""
+    return f"growing/{growing}"

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from stream.users.rows import BLOCK, UserRows, taken_place
 from tests.support.builders import column
@@ -81,6 +82,15 @@ def test_changes_hold_all_positions_of_the_rows_that_were_touched():
 
     changes = rows.changes()
 
-    assert changes["slots"].rows is not None
-    assert changes["slots"].rows.tolist() == [2]
-    assert np.asarray(changes["slots"].values).tolist() == [padded(7)]
+    slots = changes["growing/slots"]
+    assert slots.rows is not None
+    assert slots.rows.tolist() == [2]
+    assert np.asarray(slots.values).tolist() == [padded(7)]
+
+
+def test_what_was_saved_before_its_column_could_grow_is_refused_and_not_misread():
+    before = UserRows({"count": (np.int64, ()), "slots": (np.int32, (LENGTH,))}, 10)
+    before.touch(column(1))
+
+    with pytest.raises(KeyError, match="growing/slots"):
+        growing_rows().restore(before.state())
