@@ -112,6 +112,8 @@ class UserRows(Saved):
 
     def forget(self, users: Array) -> None:
         """Zero the rows of `users`."""
+        if not len(users):  # as in nearly every micro-batch
+            return
         for column in self._columns.values():
             column[users] = 0
         self._give_back(users)
