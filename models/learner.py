@@ -151,15 +151,15 @@ class OnlineLearner(Reader):
         scored, ranks = self._score(examples) if is_scored else _NOTHING_SCORED
         self._start_items(items, examples.targets)
         is_taught = self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
-        is_stepped = is_taught.any() and not is_left_out
-        loss, gate_loss = self._teach(examples, items, is_taught, teaches_gate) if is_stepped else (0.0, 0.0)
+        num_usable = int(is_taught.sum())
+        num_left_out = num_usable if is_left_out else 0
+        num_taught = num_usable - num_left_out
+        loss, gate_loss = self._teach(examples, items, is_taught, teaches_gate) if num_taught else (0.0, 0.0)
         self._remember(examples, items, is_taught)
         self._num_batches += 1
-        num_usable = int(is_taught.sum())
-        self._running.append(Running(loss, gate_loss, 0 if is_left_out else num_usable))
+        self._running.append(Running(loss, gate_loss, num_taught))
         ended = self.turn.wait_for(self._running.popleft()).ended()
         self.drift.note(ended.loss, ended.num_taught)
-        num_left_out = num_usable if is_left_out else 0
         num_skipped = len(examples) - num_usable
         return LearnReport(ended.loss, ended.gate_loss, len(examples), num_skipped, num_left_out, scored, ranks)
 
