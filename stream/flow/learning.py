@@ -2,43 +2,35 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Self
 
-from models.learner import OnlineLearner
+from stream.flow.engine import Engine
 from stream.metrics import Meters
+from stream.settings import Settings
 
 MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
 
 logger = logging.getLogger(__name__)
 
 
-class LearningPolicy(Protocol):
-    """What is needed of the flow's policy."""
+@dataclass(frozen=True)
+class LearningPolicy:
+    """Attributes:
+    batch_size: examples of one learning step.
+    replay_ratio: replayed batches for every learned one, while nothing waits.
+    after_s: age at which fewer examples than a batch are learned.
+    """
 
-    @property
-    def learn_batch_size(self) -> int:
-        """Examples of one learning step."""
+    batch_size: int
+    replay_ratio: int
+    after_s: float
 
-    @property
-    def replay_ratio(self) -> int:
-        """Replayed batches for every learned one, while nothing waits."""
-
-    @property
-    def learn_after_s(self) -> float:
-        """Age at which fewer examples than a batch are learned."""
-
-
-class Learns(Protocol):
-    """What is needed of the engine."""
-
-    learner: OnlineLearner
-
-    def learn_batch(self, *, is_behind: bool) -> None:
-        """Learn the oldest pending examples."""
-
-    def replay_batch(self) -> None:
-        """Learn past examples again."""
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The slice of the settings."""
+        return cls(settings.learn_batch_size, settings.replay_ratio, settings.learn_after_ms / 1000)
 
 
 class Learning:
@@ -50,7 +42,7 @@ class Learning:
         meters: told how long it takes.
     """
 
-    def __init__(self, policy: LearningPolicy, engine: Learns, meters: Meters) -> None:
+    def __init__(self, policy: LearningPolicy, engine: Engine, meters: Meters) -> None:
         self._policy, self._engine, self._meters = policy, engine, meters
         self._replays_due = 0
         self._oldest_pending_at: float | None = None
@@ -59,12 +51,12 @@ class Learning:
     @property
     def is_urgent(self) -> bool:
         """So much waits that it goes before the next micro-batch."""
-        return self._engine.learner.num_pending >= MAX_PENDING_BATCHES * self._policy.learn_batch_size
+        return self._engine.learner.num_pending >= MAX_PENDING_BATCHES * self._policy.batch_size
 
     @property
     def due_at(self) -> float | None:
         """When examples that are fewer than a batch are learned; None while none wait."""
-        return None if self._oldest_pending_at is None else self._oldest_pending_at + self._policy.learn_after_s
+        return None if self._oldest_pending_at is None else self._oldest_pending_at + self._policy.after_s
 
     def note_examples(self, now: float) -> None:
         """Examples may have come."""
@@ -81,7 +73,7 @@ class Learning:
         """Work for the model thread if a batch is to be learned; then call `note_learned`."""
         num_pending = self._engine.learner.num_pending
         is_old = self.due_at is not None and now >= self.due_at
-        if num_pending >= self._policy.learn_batch_size or (num_pending and is_old):
+        if num_pending >= self._policy.batch_size or (num_pending and is_old):
             return partial(self._learn_batch, is_behind=is_behind)
         return None
 
@@ -94,7 +86,7 @@ class Learning:
 
     def learn_what_waits(self) -> None:
         """On the model thread: all full batches, as fast as it goes; then call `note_learned`."""
-        for _ in range(self._engine.learner.num_pending // self._policy.learn_batch_size):
+        for _ in range(self._engine.learner.num_pending // self._policy.batch_size):
             self._learn_batch(is_behind=True)
 
     def _learn_batch(self, *, is_behind: bool) -> None:

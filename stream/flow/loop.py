@@ -18,7 +18,7 @@ from stream.errors import ConfigError
 from stream.flow.engine import Engine, StateChanges, next_offsets
 from stream.flow.intake import Chunk, Intake
 from stream.flow.latency import RecentLatency
-from stream.flow.learning import Learning
+from stream.flow.learning import Learning, LearningPolicy
 from stream.flow.model_thread import ModelThread
 from stream.flow.refusals import RefusalLimit, RefusalLog
 from stream.flow.updater import Outcome
@@ -48,9 +48,7 @@ class FlowPolicy:
 
     Attributes:
         micro_batch_size: records of one micro-batch at the most.
-        learn_batch_size: examples of one learning step.
-        replay_ratio: replayed batches for every learned one, while nothing waits.
-        learn_after_s: age at which fewer examples than a batch are learned.
+        learning: when to learn.
         item_vector_interval_s: between two looks at what moved.
         checkpoint_interval_s: between two checkpoints.
         dead_letter_limit_ratio: share of a topic's records over a minute that may be refused.
@@ -61,9 +59,7 @@ class FlowPolicy:
     """
 
     micro_batch_size: int
-    learn_batch_size: int
-    replay_ratio: int
-    learn_after_s: float
+    learning: LearningPolicy
     item_vector_interval_s: float
     checkpoint_interval_s: float
     dead_letter_limit_ratio: float
@@ -77,9 +73,7 @@ class FlowPolicy:
         """The slice."""
         return cls(
             micro_batch_size=settings.micro_batch_size,
-            learn_batch_size=settings.learn_batch_size,
-            replay_ratio=settings.replay_ratio,
-            learn_after_s=settings.learn_after_ms / 1000,
+            learning=LearningPolicy.of(settings),
             item_vector_interval_s=settings.item_vector_interval_ms / 1000,
             checkpoint_interval_s=settings.checkpoint_interval_s,
             dead_letter_limit_ratio=settings.dead_letter_limit_ratio,
@@ -138,7 +132,7 @@ class Flow:
         self._confirm_ownership = confirm_ownership
         self._meters = meters
         self._model_thread = model_thread
-        self._learning = Learning(policy, engine, meters)
+        self._learning = Learning(policy.learning, engine, meters)
         self._refusals = RefusalLimit(policy.dead_letter_limit_ratio)
         self._refusal_log = RefusalLog(policy.log_ids)
         self._committer: OffsetCommitter | None = None
