@@ -13,6 +13,7 @@ judged by what it could be at best, without having been built:
 
 import argparse
 import sys
+from pathlib import Path
 from unittest.mock import patch
 
 import jax
@@ -98,12 +99,12 @@ def show(found: dict[str, list[float]]) -> None:
         row(label, [*cells, *(f"{cost:.2f}" for cost in figures[len(FIGURES) :])])
 
 
-def draw(found: dict[str, list[float]], asked: argparse.Namespace) -> None:
+def draw(found: dict[str, list[float]], folder: Path) -> None:
     """Recall of mixture and vectors over cost."""
     title = "windows encoded anew, by length, and a carry at its best"
     below = "processor time beside the default's, users of 200 events"
     cost_at = len(FIGURES) + 1
-    with pictures.picture(asked.plots / "carry.png", title, below, from_zero=False) as axes:
+    with pictures.picture(folder / "carry.png", title, below, from_zero=False) as axes:
         for at, ranker in ((0, "mixture"), (2, "vectors")):
             where = [found[str(length)][cost_at] for length in LENGTHS]
             recalls = [found[str(length)][at] for length in LENGTHS]
@@ -131,7 +132,7 @@ def main() -> None:
     found = {name: figures + of_length[name] for name, figures in accuracies(asked.folder, asked.sample).items()}
     show(found)
     if asked.plots:
-        draw(found, asked)
+        draw(found, asked.plots)
 
 
 if __name__ == "__main__":
