@@ -24,7 +24,15 @@ from stream.broker.publisher import Publisher
 from stream.broker.security import Security
 from stream.broker.topics import check_topics
 from stream.broker.transport import BatchConsumer
-from stream.endings import EXIT_ENDED_ITSELF, end_cleanly, end_soon, end_stalled, end_taken_over
+from stream.endings import (
+    EXIT_ENDED_ITSELF,
+    FINISHES_WITHIN_S,
+    end_cleanly,
+    end_soon,
+    end_stalled,
+    end_taken_over,
+    end_unfinished,
+)
 from stream.errors import ConfigError, InterestStreamError
 from stream.flow.agents import BatchAgents
 from stream.flow.engine import Engine, admission_policy
@@ -180,7 +188,7 @@ class InterestApp(faust.App):
         """Finish the micro-batch, save, commit; then let Faust leave the group."""
         self.state_name = "stopped"
         if self._flow is not None and self._running is not None and not _failed(self._running):
-            await self._flow.finish(self._running)
+            await self._finish(self._flow, self._running)
         await super().on_stop()
         if self._watching is not None:
             self._watching.cancel()
@@ -197,6 +205,16 @@ class InterestApp(faust.App):
         if self._lease is not None:
             self._lease.release()
         end_soon(EXIT_ENDED_ITSELF if self._is_ending else 0)
+
+    async def _finish(self, flow: Flow, running: "asyncio.Task[None]") -> None:
+        try:
+            async with asyncio.timeout(FINISHES_WITHIN_S):
+                await flow.finish(running)
+        except TimeoutError:
+            end_unfinished()
+
+    def _on_rebalance_when_stopped(self) -> None:
+        """Leave the connections to the last commit; Faust would close them, and the commit then waits for ever."""
 
     async def _start_watching(self) -> None:
         settings, engine = self._settings, self._engine

@@ -7,7 +7,10 @@ import threading
 import time
 
 CLEAN_STOP_WITHIN_S = 10.0  # guaranteed for SIGTERM, too
-LEAVES_WITHIN_S = 4.0  # Faust's consumer takes one, and has been seen to hang; then the session times out instead
+FINISHES_WITHIN_S = 6.0  # of these: the micro-batch, what is on its way to the broker, a last checkpoint, its commit
+LEAVES_WITHIN_S = (
+    4.0  # the rest. Faust's consumer takes one, and has been seen to hang; then the session times out instead
+)
 EXIT_ENDED_ITSELF = 1
 EXIT_TAKEN_OVER = 3  # not the operator's mistake (2): a supervisor may start it again, as a standby
 
@@ -23,6 +26,17 @@ def end_cleanly() -> None:
 def end_soon(code: int) -> None:
     """All that is worth anything is saved and committed: leave the group, or end without."""
     _exit_after(LEAVES_WITHIN_S, code)
+
+
+def end_unfinished() -> None:
+    """End at once: what a clean stop waits for does not come, and nothing is lost by not waiting."""
+    logger.critical(
+        "a last checkpoint was not complete and committed within %.0f s, probably because the broker does not answer: "
+        "ending without; the next start goes on from the newest checkpoint",
+        FINISHES_WITHIN_S,
+    )
+    logging.shutdown()
+    os._exit(EXIT_ENDED_ITSELF)
 
 
 def end_taken_over(sentence: str) -> None:

@@ -1,10 +1,12 @@
 """A worker or a broker that stands still or dies under load: the sums are right in the end."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from stream.endings import EXIT_ENDED_ITSELF
 from stream.settings import Settings
 from tests.chaos.conftest import MakeSettings, a_worker
 from tests.support.chaos import ROUNDS, chance_of
@@ -27,7 +29,17 @@ def resident_mb(worker: WorkerProcess) -> float:
     return int(line.split()[1]) / 1024
 
 
-def finish(worker: WorkerProcess, settings: Settings, records: int) -> None:
+def stop_while_frozen(worker: WorkerProcess) -> int:
+    """It wakes up, hears that its group has let it go and that it shall end, and has a checkpoint to commit."""
+    with frozen(worker.process.pid):
+        time.sleep(LONGER_THAN_THE_SESSION_S)
+        worker.process.terminate()
+    return worker.stop()
+
+
+def finish(
+    worker: WorkerProcess, settings: Settings, records: int, stop: Callable[[WorkerProcess], int] = WorkerProcess.stop
+) -> None:
     """Wait until all records are read, by this worker or, where it has given up, by the one after it."""
     try:
         worker.wait_for(lambda s: s.records == records, "all records are through")
@@ -37,7 +49,7 @@ def finish(worker: WorkerProcess, settings: Settings, records: int) -> None:
         with a_worker(settings) as other:
             finish(other, settings, records)
         return
-    assert worker.stop() == 0
+    assert stop(worker) == 0
 
 
 def test_a_worker_that_was_frozen_for_longer_than_its_session_loses_nothing(
@@ -115,4 +127,20 @@ def test_a_worker_outlives_its_broker_by_itself_and_within_its_memory(
     print(f"resident memory grew by {grown_mb:.0f} MB")
     assert grown_mb < MAY_GROW_BY_MB
     assert feeder.failures == []
+    check_everything(settings, InputLog.read(settings))
+
+
+def test_a_worker_that_is_told_to_stop_while_its_broker_stands_still_ends_in_time_and_loses_nothing(
+    breakable_kafka: Kafka, settings_on: MakeSettings, tmp_path: Path
+):
+    settings = settings_on(breakable_kafka, tmp_path)
+    with Feeder(settings, a_mixed_log(RECORDS, chance_of("stop without a broker")), RATE):
+        with a_worker(settings) as worker:
+            worker.wait_for(lambda s: s.updates > 0, "it emits")
+            with frozen_broker(breakable_kafka):
+                assert worker.stop() == EXIT_ENDED_ITSELF
+            assert "goes on from the newest checkpoint" in worker.log()
+        with a_worker(settings) as other:
+            finish(other, settings, RECORDS)
+
     check_everything(settings, InputLog.read(settings))
