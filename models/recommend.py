@@ -10,6 +10,7 @@ import numpy as np
 from models.gate import Gate
 from models.layout import Array
 from models.table import Measured
+from models.top_k import top_k
 
 NEAREST = 128  # items by their vectors, and as many by popularity, that are looked at beside the memory's
 DIVERSIFIED = 100  # best items among which a diverse list is chosen
@@ -88,7 +89,7 @@ def ask(gate: Gate, table: Measured, context: jax.Array, scaled: jax.Array, quer
     logits = (sharpened @ table.vectors[:num_items].T) / lengths[None, :]
     logits = jnp.where(query.is_seen[None, :], logits, -jnp.inf)
     total = jnp.maximum(jax.nn.logsumexp(logits, axis=-1, keepdims=True), -1e9)  # before any item was seen
-    best, nearest = jax.lax.top_k(logits, min(NEAREST, num_items))
+    best, nearest = top_k(logits, min(NEAREST, num_items))
     of_ids = jnp.exp(jnp.take_along_axis(logits, query.ids, axis=1) - total)
     weights = jnp.exp(gate(context[:batch], query.confidence, query.has_say))
     return Answer(nearest, jnp.exp(best - total), of_ids, weights)
