@@ -89,7 +89,7 @@ class ModelConfig:
     """Events learned after an alarm until rates and replay are as before."""
     overload_learn_ratio: float = 1.0
     """Share of the batches that the network learns while the learner is behind; the memory learns all of them."""
-    score_sample_ratio: float = 0.05
+    score_sample_ratio: float = 0.1
     """Share of the events that is ranked against the whole catalogue before it is learned."""
     num_devices: int = 1
     """Devices of this host that table and batch are divided over; with several, results differ by rounding."""

@@ -20,7 +20,7 @@ from models.optimiser import AdamState
 from models.ranking import Judges, RankBatch, catalogue_sizes, rank, top
 from models.recommend import Answer, Query, ask
 from models.saving import Array, Column, RowTracker, Saved, State
-from models.second_look import SecondLook, SecondLookLearner, Shortlist, look_again
+from models.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, compared, look_again
 from models.sharding import placement
 from models.step import NetworkLearner, NetworkState, item_vectors, start_items
 from models.structure import Params, Structure
@@ -60,7 +60,7 @@ class Device(Saved):
         self._network = Structure(network)
         self._gate = Structure(Gate(network.encoder.width, components, rngs))
         self._network_learner = NetworkLearner(self._network, config)
-        self._look = Structure(SecondLook(rngs))
+        self._look = Structure(SecondLook(components.window, rngs))
         gate_learner = GateLearner(self._gate)
         look_learner = SecondLookLearner(self._look)
         rows, whole = self._placement.rows, self._placement.whole
@@ -113,8 +113,8 @@ class Device(Saved):
     def _judges(self, gate: Params, look: Params) -> Judges:
         return Judges(self._gate.build(gate), self._look.build(look))
 
-    def _traced_look(self, params: Params, shortlist: Shortlist) -> jax.Array:
-        return look_again(self._look.build(params), shortlist)
+    def _traced_look(self, params: Params, vectors: jax.Array, listed: Listed) -> jax.Array:
+        return look_again(self._look.build(params), compared(vectors, listed))
 
     def _traced_ask(
         self, params: Params, table: Measured, context: jax.Array, scaled: jax.Array, query: Query
@@ -221,9 +221,9 @@ class Device(Saved):
         self.turn.wait_for(answer)
         return Answer(*(np.asarray(array)[: len(windows)] for array in answer))
 
-    def look_again(self, shortlist: Shortlist, weights: Weights) -> np.ndarray:
+    def look_again(self, listed: Listed, weights: Weights) -> np.ndarray:
         """See `second_look.look_again`, for 1 or `FEW` rows."""
-        return np.asarray(self.turn.wait_for(self._look_again(weights.look, shortlist)))
+        return np.asarray(self.turn.wait_for(self._look_again(weights.look, weights.vectors, listed)))
 
     def _judge(self, function: Callable[..., Any], windows: WindowBatch, batch: RankBatch, weights: Weights) -> Any:
         context, _, scaled, _ = self._read_windows(windows, FEW, weights)
@@ -280,7 +280,7 @@ class Device(Saved):
             for batch in (1, FEW):
                 self.recommend(WindowBatch.empty(batch, window), self._empty.query(batch, size), self.live)
         for batch in (1, FEW):
-            self.look_again(self._empty.shortlist(batch), self.live)
+            self.look_again(self._empty.listed(batch), self.live)
         self._copies.compile(self.live)
 
     def _compile_learning(self) -> None:

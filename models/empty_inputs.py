@@ -9,7 +9,7 @@ from models.gate import GateBatch
 from models.memory import Components
 from models.ranking import RankBatch
 from models.recommend import NEAREST, Query
-from models.second_look import LOOKED_AT, Shortlist
+from models.second_look import LOOKED_AT, Listed, Shortlist
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,16 @@ class EmptyInputs:
         ids = np.zeros((batch, self._shares(batch).shape[1] + NEAREST), np.int32)
         return Query(ids, confidence, confidence > 0, np.zeros(items, bool))
 
-    def shortlist(self, batch: int) -> Shortlist:
+    def listed(self, batch: int) -> Listed:
         """Nothing to look at."""
         floats = np.zeros((batch, min(LOOKED_AT, self.num_item_rows)), np.float32)
-        return Shortlist(
-            floats.astype(np.int32), floats, floats, floats, np.zeros((batch, self.components.window), np.int32)
-        )
+        recent = np.zeros((batch, self.components.window), np.int32)
+        return Listed(floats.astype(np.int32), floats, floats, floats, recent)
+
+    def shortlist(self, batch: int) -> Shortlist:
+        """The same, compared."""
+        listed = self.listed(batch)
+        return Shortlist(listed, np.zeros(listed.slots.shape, np.float32))
 
     def gate(self, batch: int, samples: int) -> GateBatch:
         """Nothing for the gate to learn from."""

@@ -27,10 +27,10 @@ from models.saving import Array, Saved, State, joined, part_of, state_of
 from models.turn import Turn
 from models.vocabulary import ItemVocabulary, Resolved
 
-RANKED_ITEMS = 20_000  # up to as many, as many are scored as `score_sample_ratio` says; beyond, so many fewer
+RANKED_ITEMS = 40_000  # up to as many, as many are scored as `score_sample_ratio` says; beyond, so many fewer
 STEPS_UNDER_WAY = 4  # of the device while the host prepares the next; a loss is read so many batches later
 TAUGHT_EVERY = 16  # batches of which one teaches the gate while the learner is behind
-SCORED_EVERY = 32  # and of which one is scored
+SCORED_EVERY = 64  # and of which one is scored
 
 _NOTHING_SCORED = np.zeros(0, np.int32), np.zeros((0, len(RANKERS)), np.int32)
 _LEARN, _REPLAY, _SCORE, _RECYCLE = range(1, 5)  # purposes of random numbers: one stream each
@@ -179,28 +179,30 @@ class OnlineLearner(Reader):
 
     def _score(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Rank a sample of the examples that have a window and an admitted target; the second look learns from it."""
-        rng = self._rng(_SCORE, self._num_batches)
-        is_sampled = self._sampled(rng)[: len(examples)]
-        is_sampled &= self.ranker.is_predictable(examples)
-        is_seen = self._memory.is_seen[examples.targets]
-        scored = np.flatnonzero(is_sampled & is_seen).astype(np.int32)
+        predictable = np.flatnonzero(self.ranker.is_predictable(examples))
+        sampled = self._sampled(predictable, self._rng(_SCORE, self._num_batches))
+        is_seen = self._memory.is_seen[examples.targets[sampled]]
+        scored = sampled[is_seen].astype(np.int32)
         parts = list(self.ranker.ranked(examples.take(scored)))
         for part in parts:
             self._device.learn_second_look(part.shortlist, part.targets)
         ranks = joined_ranks(parts)
-        self.prequential.add(ranks, int((is_sampled & ~is_seen).sum()))
+        self.prequential.add(ranks, int((~is_seen).sum()))
         return scored, ranks
 
-    def _sampled(self, rng: np.random.Generator) -> np.ndarray:
-        """`[batch]` bool, true as often as `score_sample_ratio` says: many of some batches rather than few of each.
+    def _sampled(self, predictable: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Some of the examples, as many as `score_sample_ratio` says: `FEW` of some batches rather than few of each.
 
         A call ranks `FEW` examples at the cost of one. It costs as much as there are items, so more than `RANKED_ITEMS`
         make it rarer.
         """
         ratio = self.config.score_sample_ratio * min(1.0, RANKED_ITEMS / self.items.end)
-        share = min(1.0, max(ratio, FEW / self.config.batch_size))
-        is_of_batch = rng.random() * share < ratio
-        return (rng.random(self.config.batch_size) < share) & is_of_batch
+        wanted = ratio * len(predictable)
+        count = int(wanted) // FEW * FEW
+        more = min(FEW, len(predictable) - count)
+        if rng.random() * more < wanted - count:
+            count += more
+        return np.sort(rng.permutation(predictable)[:count])
 
     def _start_items(self, items: np.ndarray, targets: np.ndarray) -> None:
         """A new item starts in its context: the window it first follows, or the item that follows it."""

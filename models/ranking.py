@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from models.gate import Gate
 from models.heads import unit
 from models.layout import Array
-from models.second_look import LOOKED_AT, SecondLook, Shortlist, look_again
+from models.second_look import LOOKED_AT, Listed, SecondLook, Shortlist, compared, look_again
+from models.top_k import top_k
 
 SMALLEST_CATALOGUE = 4_096
 TOP_ITEMS = 20
@@ -37,12 +38,12 @@ class RankBatch(NamedTuple):
 
 
 def catalogue_sizes(num_item_rows: int) -> list[int]:
-    """The few sizes of the ranked part of the table: each four times the one before, the last all of it."""
+    """The few sizes of the ranked part of the table: each twice the one before, the last all of it."""
     sizes = []
     size = SMALLEST_CATALOGUE
     while size < num_item_rows:
         sizes.append(size)
-        size *= 4
+        size *= 2
     return [*sizes, num_item_rows]
 
 
@@ -85,19 +86,19 @@ def scores(
     popularity = jnp.broadcast_to(batch.popularity[None, :], logits.shape)
     mixture = weights[:, :1] * by_network + weights[:, -1:] * popularity
     mixture = mixture.at[rows, batch.ids].add(weights[:, of_candidates] * batch.shares)
-    shortlist = _shortlist(mixture, by_network, batch, components.window)
-    mixture = mixture.at[rows, shortlist.slots].set(look_again(look, shortlist))
+    shortlist = compared(vectors, _listed(mixture, by_network, batch, components.window))
+    mixture = mixture.at[rows, shortlist.listed.slots].set(look_again(look, shortlist))
     rule = jnp.asarray(components.counting_rule())[of_candidates]
     counting = jnp.zeros_like(logits).at[rows, batch.ids].add(rule[None, :] * batch.shares)
     return [mixture, logits, counting, popularity], shortlist
 
 
-def _shortlist(mixture: jax.Array, by_network: jax.Array, batch: RankBatch, window: int) -> Shortlist:
-    best, slots = jax.lax.top_k(mixture, min(LOOKED_AT, mixture.shape[1]))
+def _listed(mixture: jax.Array, by_network: jax.Array, batch: RankBatch, window: int) -> Listed:
+    best, slots = top_k(mixture, min(LOOKED_AT, mixture.shape[1]))
     network = jnp.take_along_axis(by_network, slots, axis=1)
     popularity = jnp.asarray(batch.popularity)[slots]
     slots = jnp.where(jnp.asarray(batch.is_seen)[slots], slots, 0)
-    return Shortlist(slots, best, network, popularity, batch.ids[:, -window:])
+    return Listed(slots, best, network, popularity, batch.ids[:, -window:])
 
 
 def rank(
@@ -120,7 +121,7 @@ def top(judges: Judges, vectors: jax.Array, context: jax.Array, scaled: jax.Arra
     """
     by_ranker, _ = scores(judges, vectors, context, scaled, batch)
     masked = [jnp.where(batch.is_seen[None, :], score, -jnp.inf) for score in by_ranker]
-    return jnp.stack([jax.lax.top_k(score, min(TOP_ITEMS, score.shape[1]))[1] for score in masked], axis=1)
+    return jnp.stack([top_k(score, min(TOP_ITEMS, score.shape[1]))[1] for score in masked], axis=1)
 
 
 def _rank_of(scores: jax.Array, batch: RankBatch) -> jax.Array:

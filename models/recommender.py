@@ -21,7 +21,7 @@ from models.recommend import (
     diversify,
     pool,
 )
-from models.second_look import LOOKED_AT, Shortlist
+from models.second_look import LOOKED_AT, Listed
 from models.vocabulary import ItemVocabulary
 from models.weights import Weights
 
@@ -89,7 +89,7 @@ class Recommender:
         columns = ([pad_rows(column[:width], width) for column in some] for some in pools)
         recent = self._memory.recent_items(windows.slots)[:, ::-1]
         listed = (pad_rows(np.stack(column), room) for column in (*zip(*columns, strict=True), recent))
-        looked = self._device.look_again(Shortlist(*listed), self._weights())
+        looked = self._device.look_again(Listed(*listed), self._weights())
         for some, scores in zip(pools, looked, strict=False):
             some.scores[:width] = scores[: len(some.scores)]
             yield some

@@ -225,7 +225,7 @@ class Settings(KafkaSettings):
     )
     score_sample_ratio: Ratio = Field(
         _DEFAULT_MODEL.score_sample_ratio,
-        description="Share of events ranked against the whole catalogue first; beyond 20,000 items so many fewer.",
+        description="Share of events ranked against the whole catalogue first; beyond 40,000 items so many fewer.",
     )
     seed: int = Field(_DEFAULT_MODEL.seed, description="Seed of all random numbers.")
     num_devices: PositiveInt = Field(

@@ -182,12 +182,13 @@ def test_kind_gap_and_value_reach_the_interest_once_learned():
 
 def test_a_learner_that_is_behind_learns_all_but_scores_and_teaches_the_gate_on_few():
     learner = a_learner(score_sample_ratio=1.0)
-    learner.add(some_examples(learner, 34 * 8))
-    reports = [learner.learn_batch(is_behind=True) for _ in range(34)]
+    count = SCORED_EVERY + 2
+    learner.add(some_examples(learner, count * 8))
+    reports = [learner.learn_batch(is_behind=True) for _ in range(count)]
     assert [n for n, report in enumerate(reports) if n and report and len(report.ranks)] == [SCORED_EVERY]
     taught = {n for n, report in enumerate(reports) if report and report.gate_loss}
-    assert taught <= {n + STEPS_UNDER_WAY for n in range(0, 34, TAUGHT_EVERY)}
-    assert learner.model_step == 34
+    assert taught <= {n + STEPS_UNDER_WAY for n in range(0, count, TAUGHT_EVERY)}
+    assert learner.model_step == count
 
 
 def test_under_overload_the_network_learns_a_share_of_the_batches_and_the_memory_all():
@@ -310,13 +311,27 @@ def test_scoring_more_or_less_changes_nothing_but_what_the_second_look_learns(ra
     assert all(name.startswith(("prequential", second_look)) for name in differences(one, two))
 
 
-def test_as_many_are_ranked_as_asked_for_though_few_batches_are():
-    learner = a_learner(score_sample_ratio=0.05, batch_size=256)
+@pytest.mark.parametrize(("ratio", "share_of_batches"), [(0.05, 0.05 * 256 / 32), (0.2, 1.0), (1.0, 1.0)])
+def test_as_many_are_ranked_as_asked_for_though_few_batches_are(ratio, share_of_batches):
+    learner = a_learner(score_sample_ratio=ratio, batch_size=256)
 
-    sampled = np.stack([learner._sampled(np.random.default_rng(i)) for i in range(1_000)])
+    counts = sampled_counts(learner, 256)
 
-    assert sampled.mean() == pytest.approx(0.05, rel=0.1)
-    assert sampled.any(axis=1).mean() == pytest.approx(0.05 * 256 / 32, rel=0.1)
+    assert counts.mean() / 256 == pytest.approx(ratio, rel=0.1)
+    assert (counts > 0).mean() == pytest.approx(share_of_batches, rel=0.1)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.9, 1.0])
+def test_as_many_are_ranked_as_asked_for_of_batches_that_are_not_full(ratio):
+    learner = a_learner(score_sample_ratio=ratio, batch_size=256)
+    assert sampled_counts(learner, 40).mean() / 40 == pytest.approx(ratio, rel=0.1)
+    assert not sampled_counts(learner, 0).any()
+
+
+def test_what_is_sampled_is_some_of_what_can_be_in_its_order():
+    sampled = a_learner(score_sample_ratio=0.5)._sampled(np.arange(3, 203, 2), np.random.default_rng(0))
+    assert (np.diff(sampled) > 0).all()
+    assert np.isin(sampled, np.arange(3, 203, 2)).all()
 
 
 def test_a_catalogue_beyond_the_limit_is_ranked_so_much_less_often(monkeypatch):
@@ -324,6 +339,9 @@ def test_a_catalogue_beyond_the_limit_is_ranked_so_much_less_often(monkeypatch):
     learner.resolve_items([f"item {n}" for n in range(20)])
     monkeypatch.setattr("models.learner.RANKED_ITEMS", learner.items.end / 4)
 
-    sampled = np.stack([learner._sampled(np.random.default_rng(i)) for i in range(1_000)])
+    assert sampled_counts(learner, 256).mean() / 256 == pytest.approx(0.5 / 4, rel=0.1)
 
-    assert sampled.mean() == pytest.approx(0.5 / 4, rel=0.1)
+
+def sampled_counts(learner, num_examples):
+    """How many of so many examples are ranked, of 1,000 batches."""
+    return np.array([len(learner._sampled(np.arange(num_examples), np.random.default_rng(i))) for i in range(1_000)])
