@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,16 @@ def prometheus(worker_port: int, data: Path) -> Iterator[str]:
         process.wait(30)
 
 
+@contextmanager
+def telling(what: Callable[[], str]) -> Iterator[None]:
+    """Adds `what()` to an error."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(what())
+        raise
+
+
 def ask(api: str, what: str, **query: str) -> dict[str, Any]:
     """The `data` of an answer; empty while it does not answer."""
     try:
@@ -75,5 +85,6 @@ def test_prometheus_scrapes_the_worker_judges_every_rule_and_fills_every_panel(s
         wait_until(
             lambda: [target["health"] for target in ask(api, "targets")["activeTargets"]] == ["up"], 60, "scraped"
         )
-        wait_until(lambda: not empty_panels(api), 40, "every panel shows something")
+        with telling(lambda: f"empty: {empty_panels(api)}; targets: {ask(api, 'targets')}"):
+            wait_until(lambda: not empty_panels(api), 120, "every panel shows something")  # two scrapes at least
         assert [alert for alert in ask(api, "alerts")["alerts"] if alert["state"] == "firing"] == []
