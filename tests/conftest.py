@@ -12,6 +12,8 @@ from kafka.net.inet import KafkaNetSocket
 from tests.support.kafka import Kafka, NoKafkaError, start_kafka, start_own_kafka
 from tests.support.worker import NICENESS_VARIABLE
 
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")  # brokers live too short for more
+
 hypothesis.settings.register_profile("busy machine", deadline=None)  # a first call may compile, or wait for others
 hypothesis.settings.load_profile("busy machine")
 
