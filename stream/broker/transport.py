@@ -1,9 +1,10 @@
-"""The Faust transport: a partition batch is one message, offsets are committed only when we say so.
+"""The Faust transport: what was fetched of a topic is one message, offsets are committed only when we say so.
 
-A message's value is the `Run` of the partition's aiokafka records. Stock Faust spends four tasks on every record; here
-it spends them on every batch. Registered under `batch://` through the entry point group `faust.transports`.
+A message's value is `Runs`, each partition's aiokafka records. Stock Faust spends four tasks on every record; here it
+spends them on every fetch. Registered under `batch://` through the entry point group `faust.transports`.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,10 @@ import aiokafka
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
+from mode import ServiceT
 
+from stream.broker.fetch_sessions import SessionClient
+from stream.broker.loop_consumer import LoopConsumer
 from stream.broker.positions import Positions
 
 
@@ -30,8 +34,11 @@ class Run:
     read_from: int | None
 
 
+Runs = Mapping[TP, Run]  # of one fetch
+
+
 class BatchConsumer(driver.Consumer):
-    """Hands over whole partition batches; Faust's own bookkeeping of acknowledgements has no say.
+    """Hands over what was fetched of a topic at once; Faust's own bookkeeping of acknowledgements has no say.
 
     The app it belongs to may have an attribute `positions` (`Positions`): where it knows a partition, that decides
     where to read on, not the committed offset. It may also have `fetch_max_wait_ms`.
@@ -40,8 +47,19 @@ class BatchConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        """Hand over what is fetched until `fetcher` stops; offsets are judged by `Positions`."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for _, message in self.getmany(timeout=1.0):
+                    await self.wait_first(self.callback(message), self.suspend_flow.wait())
+                await asyncio.sleep(0)
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 (Faust's signature)
-        """Yield each partition's records as one message."""
+        """Yield the runs of each topic as one message, under the name of one of its partitions."""
         run_of, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if run_of is None or self.should_stop:
@@ -49,12 +67,19 @@ class BatchConsumer(driver.Consumer):
         if not self.flow_active:  # fetched across a rebalance: what we drop here must be read again
             await self.perform_seek()
             return
-        for tp, run in run_of.items():
+        for runs in self._by_topic(cast(Runs, run_of), active).values():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
+            yield next(iter(runs)), _as_message(runs, generation)
+
+    def _by_topic(self, run_of: Runs, active: set[TP] | None) -> dict[str, dict[TP, Run]]:
+        """The runs that are wanted."""
+        by_topic: dict[str, dict[TP, Run]] = {}
+        for tp, run in run_of.items():
             if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, _as_message(tp, cast(Run, run), generation)
+                by_topic.setdefault(tp.topic, {})[tp] = run
+        return by_topic
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets, or, where the app's state knows better, to its own.
@@ -105,7 +130,7 @@ class BatchConsumer(driver.Consumer):
         return bool(ours) and bool(await self._commit(ours))
 
 
-class _ConsumerThread(driver.AIOKafkaConsumerThread):
+class _ConsumerThread(LoopConsumer):
     """Knows from where each run of records was read.
 
     Where Faust says 1.5 s whatever the app wants, the app's `fetch_max_wait_ms` decides.
@@ -156,6 +181,15 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         if assignment is not self._read_to_of:
             self._read_to, self._read_to_of = {}, assignment
 
+    async def on_start(self) -> None:
+        """Start the consumer."""
+        await super().on_start()
+        fetcher: Any = self._ensure_consumer()._fetcher
+        fetcher._client = SessionClient(fetcher._client)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Complain of nothing: a partition without traffic is not heard of. The app's watchdog looks at the lag."""
+
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = getattr(self.app, "fetch_max_wait_ms", consumer._fetch_max_wait_ms)
@@ -168,7 +202,8 @@ class Transport(driver.Transport):
     Consumer = BatchConsumer
 
 
-def _as_message(tp: TP, run: Run, generation: int) -> Message:
+def _as_message(runs: Runs, generation: int) -> Message:
+    tp, run = next(iter(runs.items()))
     last = run.records[-1]
     return ConsumerMessage(
         tp.topic,
@@ -178,7 +213,7 @@ def _as_message(tp: TP, run: Run, generation: int) -> Message:
         last.timestamp_type,
         None,
         None,
-        run,  # type: ignore[arg-type]  # bytes to Faust, which with raw serializers hands it on untouched
+        runs,  # type: ignore[arg-type]  # bytes to Faust, which with raw serializers hands it on untouched
         None,
         0,
         0,

@@ -64,7 +64,8 @@ class BatchAgents:
 
         async def agent(batches: StreamT[Any]) -> None:
             async for event in batches.events():
-                await self._take(event.message.tp, decode, event.value)
+                for tp, run in event.value.items():
+                    await self._take(tp, decode, run)
 
         self._app.agent(channel, name=topic)(agent)
 

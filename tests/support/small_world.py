@@ -175,7 +175,7 @@ class SmallWorker:
 
     def deliver(self, tp: TP, run: Run) -> None:
         """Hand a fetched run to its agent, as Faust does."""
-        message = SimpleNamespace(message=SimpleNamespace(tp=tp), value=run)
+        message = SimpleNamespace(value={tp: run})
         self._channels[tp.topic].put_nowait(message)
         self.turn()
 
