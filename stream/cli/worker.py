@@ -37,7 +37,7 @@ def worker(settings: Settings, as_json: bool) -> None:
 
     from stream.app import build_app  # noqa: PLC0415
 
-    loop = _new_loop()
+    loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     app = build_app(settings)
     reporting = loop.create_task(_report(app)) if as_json else None
@@ -49,15 +49,6 @@ def worker(settings: Settings, as_json: bool) -> None:
     finally:
         if reporting is not None:
             _print_status(app.status())
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """One of uvloop, where there is one for this system: a worker's loop turns some thousand times a second."""
-    try:
-        import uvloop  # noqa: PLC0415 (Windows has none)
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def _prepare(app: "InterestApp", loop: asyncio.AbstractEventLoop) -> None:
