@@ -1,5 +1,6 @@
 """`kill -9` at random moments: afterwards everything is as if nothing had happened, and the ledger shows it."""
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -25,11 +26,13 @@ Moment = Callable[[WorkerProcess, Settings, random.Random], None]
 def files_of(settings: Settings) -> set[str]:
     """Names and sizes of what lies in the checkpoints directory."""
     found = set()
-    for path in settings.checkpoint_dir.rglob("*"):
-        try:
-            found.add(f"{path} {path.stat().st_size}")
-        except FileNotFoundError:
-            continue  # it went while we looked
+    for folder, _, names in os.walk(settings.checkpoint_dir):  # passes over folders that go while it looks
+        found.add(folder)
+        for name in names:
+            try:
+                found.add(f"{folder}/{name} {Path(folder, name).stat().st_size}")
+            except FileNotFoundError:
+                continue  # it went while we looked
     return found
 
 
