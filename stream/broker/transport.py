@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import aiokafka
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from mode import ServiceT
@@ -54,8 +54,8 @@ class BatchConsumer(driver.Consumer):
                 async for _, message in self.getmany(timeout=1.0):
                     await self.wait_first(self.callback(message), self.suspend_flow.wait())
                 await asyncio.sleep(0)
-        except self.consumer_stopped_errors:
-            if not self.app.should_stop:
+        except (ConsumerStoppedError, asyncio.CancelledError):
+            if not self.app.should_stop:  # else Faust would take what stops it for a rebalance, and crash
                 raise
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 (Faust's signature)
