@@ -18,7 +18,7 @@ from models.memory import Components
 from models.network import InterestNetwork
 from models.optimiser import AdamState
 from models.ranking import Judges, RankBatch, catalogue_sizes, rank, top
-from models.recommend import Answer, Query, ask
+from models.recommend import Answer, Query, ask, asked_sizes
 from models.saving import Array, Column, RowTracker, Saved, State
 from models.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, compared, look_again
 from models.sharding import placement
@@ -277,6 +277,7 @@ class Device(Saved):
                 self._read_windows(WindowBatch.empty(size, window), size, self.live, room)
         for size in catalogue_sizes(self._num_item_rows):
             self.rank(WindowBatch.empty(FEW, window), self._empty.ranking(FEW, size), self.live)
+        for size in asked_sizes(self._num_item_rows):
             for batch in (1, FEW):
                 self.recommend(WindowBatch.empty(batch, window), self._empty.query(batch, size), self.live)
         for batch in (1, FEW):

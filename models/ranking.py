@@ -37,13 +37,13 @@ class RankBatch(NamedTuple):
     popularity: Array
 
 
-def catalogue_sizes(num_item_rows: int) -> list[int]:
-    """The few sizes of the ranked part of the table: each twice the one before, the last all of it."""
+def catalogue_sizes(num_item_rows: int, growth: int = 2) -> list[int]:
+    """The few sizes of the ranked part of the table: each `growth` times the one before, the last all of it."""
     sizes = []
     size = SMALLEST_CATALOGUE
     while size < num_item_rows:
         sizes.append(size)
-        size *= 2
+        size *= growth
     return [*sizes, num_item_rows]
 
 

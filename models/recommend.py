@@ -9,6 +9,7 @@ import numpy as np
 
 from models.gate import Gate
 from models.layout import Array
+from models.ranking import catalogue_sizes
 from models.table import Measured
 from models.top_k import top_k
 
@@ -71,6 +72,11 @@ class Answer(NamedTuple):
     of_nearest: Array
     of_ids: Array
     weights: Array
+
+
+def asked_sizes(num_item_rows: int) -> list[int]:
+    """Those of the catalogue that are compiled: fewer than for ranking, since each makes a start longer."""
+    return catalogue_sizes(num_item_rows, growth=4)
 
 
 def ask(gate: Gate, table: Measured, context: jax.Array, scaled: jax.Array, query: Query) -> Answer:

@@ -8,7 +8,6 @@ from models.batches import pad_rows
 from models.device import FEW, Device
 from models.features import WindowBatch
 from models.memory import CountingMemory, Recollection
-from models.ranking import catalogue_sizes
 from models.recommend import (
     DIVERSIFIED,
     NEAREST,
@@ -17,6 +16,7 @@ from models.recommend import (
     Recommendations,
     RecommendPolicy,
     Votes,
+    asked_sizes,
     best,
     diversify,
     pool,
@@ -95,7 +95,7 @@ class Recommender:
             yield some
 
     def _query(self, ids: np.ndarray, recollection: Recollection) -> Query:
-        size = next(size for size in catalogue_sizes(self._items.num_rows) if size >= self._items.end)
+        size = next(size for size in asked_sizes(self._items.num_rows) if size >= self._items.end)
         room = 1 if len(ids) == 1 else FEW
         return Query(
             pad_rows(ids, room),
