@@ -8,9 +8,7 @@ import time
 
 CLEAN_STOP_WITHIN_S = 10.0  # guaranteed for SIGTERM, too
 FINISHES_WITHIN_S = 6.0  # of these: the micro-batch, what is on its way to the broker, a last checkpoint, its commit
-LEAVES_WITHIN_S = (
-    4.0  # the rest. Faust's consumer takes one, and has been seen to hang; then the session times out instead
-)
+LEAVES_WITHIN_S = CLEAN_STOP_WITHIN_S - FINISHES_WITHIN_S  # Faust needs one; it may hang, then the session times out
 EXIT_ENDED_ITSELF = 1
 EXIT_TAKEN_OVER = 3  # not the operator's mistake (2): a supervisor may start it again, as a standby
 
@@ -35,8 +33,7 @@ def end_unfinished() -> None:
         "ending without; the next start goes on from the newest checkpoint",
         FINISHES_WITHIN_S,
     )
-    logging.shutdown()
-    os._exit(EXIT_ENDED_ITSELF)
+    _end_itself()
 
 
 def end_taken_over(sentence: str) -> None:
@@ -48,6 +45,10 @@ def end_taken_over(sentence: str) -> None:
 def end_stalled(stall: object) -> None:
     """End at once: what is stuck would hold a clean stop up too. A supervisor starts again from the last checkpoint."""
     logger.critical("%s: ending, to be started again from the last checkpoint", stall)
+    _end_itself()
+
+
+def _end_itself() -> None:
     logging.shutdown()
     os._exit(EXIT_ENDED_ITSELF)
 

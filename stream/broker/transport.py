@@ -45,7 +45,7 @@ class BatchConsumer(driver.Consumer):
     """
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
-        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        return _RunReader(self, loop=self.loop, beacon=self.beacon)
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
         """Hand over what is fetched until `fetcher` stops; offsets are judged by `Positions`."""
@@ -100,13 +100,9 @@ class BatchConsumer(driver.Consumer):
                 await self.seek(tp, offset)
 
     async def _seek(self, partition: TP, offset: int) -> None:
-        """Read on from `offset`; a partition that was revoked a moment ago is let go, and sought when it comes back.
-
-        Faust seeks from its own thread, where a fetch that is just being handed over sets the position back.
-        """
+        """Read on from `offset`; a partition that was revoked a moment ago is let go, and sought when it comes back."""
         with contextlib.suppress(IllegalStateError):
-            thread = cast(_ConsumerThread, self._thread)
-            await thread.call_thread(thread.seek_between_fetches, partition, offset)
+            await super()._seek(partition, offset)
 
     def ack(self, message: Message) -> bool:
         """Forget the message. Faust's list of acknowledged offsets would grow by an entry a batch for ever."""
@@ -130,7 +126,7 @@ class BatchConsumer(driver.Consumer):
         return bool(ours) and bool(await self._commit(ours))
 
 
-class _ConsumerThread(LoopConsumer):
+class _RunReader(LoopConsumer):
     """Knows from where each run of records was read.
 
     Where Faust says 1.5 s whatever the app wants, the app's `fetch_max_wait_ms` decides.
@@ -145,7 +141,7 @@ class _ConsumerThread(LoopConsumer):
     async def _fetch_records(  # type: ignore[override]  # what is fetched goes nowhere but to `BatchConsumer.getmany`
         self, consumer: aiokafka.AIOKafkaConsumer, *args: Any, **options: Any
     ) -> dict[TP, Run]:
-        """Nothing else of this thread runs between the fetch that returns and what is noted of it."""
+        """Nothing else runs between the fetch that returns and what is noted of it."""
         records_of = await super()._fetch_records(consumer, *args, **options)
         self._forget_unless_assigned(consumer)
         runs = {}
@@ -155,8 +151,8 @@ class _ConsumerThread(LoopConsumer):
                 self._read_to[tp] = records[-1].offset + 1
         return runs
 
-    async def seek_between_fetches(self, partition: TP, offset: int) -> None:
-        """To be called on this thread."""
+    def seek(self, partition: TP, offset: int) -> None:
+        """Read a partition from `offset` on."""
         consumer = self._ensure_consumer()
         consumer.seek(partition, offset)
         self._forget_unless_assigned(consumer)
@@ -164,16 +160,11 @@ class _ConsumerThread(LoopConsumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek all partitions; until their own seek, nobody knows from where they are read."""
-        consumer = self._ensure_consumer()
-
-        async def seek() -> Mapping[TP, int]:
+        self._read_to_of = None
+        try:
+            return await super().seek_to_committed()
+        finally:
             self._read_to_of = None
-            try:
-                return await consumer.seek_to_committed()
-            finally:
-                self._read_to_of = None
-
-        return await self.call_thread(seek)
 
     def _forget_unless_assigned(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
         subscription = consumer._subscription.subscription
