@@ -1,6 +1,6 @@
 """The model's state on the device behind numpy; compiles each shape once and counts compilations."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,7 +17,7 @@ from models.gate import Gate, GateBatch, GateLearner
 from models.memory import Components
 from models.network import InterestNetwork
 from models.optimiser import AdamState
-from models.ranking import Judges, RankBatch, catalogue_sizes, rank, top
+from models.ranking import Judges, RankBatch, catalogue_sizes, num_at_once, rank, top
 from models.recommend import Answer, Query, ask, asked_sizes
 from models.saving import Array, Column, RowTracker, Saved, State
 from models.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, compared, look_again
@@ -28,7 +28,7 @@ from models.table import EmbeddingTable, Measured, fresh_vectors, gather, length
 from models.turn import Turn
 from models.weights import WeightCopies, Weights
 
-FEW = PADDED_SIZES[0]  # windows that are ranked at a time
+FEW = PADDED_SIZES[0]  # windows that are read at a time, and predictions that the second look learns from
 GATE_EXAMPLES = 128  # on which the gate learns at a time
 RECYCLED_ROWS = 256  # rows replaced at a time
 GATE_KNOWN = 2_048  # items of the gate's normaliser that the memory expects, counted exactly
@@ -199,18 +199,20 @@ class Device(Saved):
             self._gate_state, loss = self._learn_gate(self._gate_state, vectors, context, scaled, batch)
         return jnp.asarray(loss)
 
-    def learn_second_look(self, shortlist: Shortlist, targets: Array) -> None:
-        """Learn from `FEW` predictions that were ranked; returns before it is computed."""
+    def learn_second_look(self, shortlists: Sequence[Shortlist], targets: Sequence[Array]) -> None:
+        """Learn from up to `FEW` predictions that were ranked, in some parts; returns before it is computed."""
+        parts = zip(shortlists, targets, strict=True)
+        shortlist, all_targets = jax.tree.map(lambda *some: pad_rows(np.concatenate(some), FEW), *parts)
         with self.turn.given():
-            self._look_state = self._learn_look(self._look_state, shortlist, targets)
+            self._look_state = self._learn_look(self._look_state, shortlist, all_targets)
 
     def rank(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> tuple[np.ndarray, Shortlist]:
-        """Ranks of up to `FEW` targets, see `ranking.rank`; the shortlist stays on the device."""
+        """Ranks of up to `ranking.num_at_once` targets, see `ranking.rank`; the shortlist stays on the device."""
         ranks, shortlist = self._judge(self._rank, windows, batch, weights)
         return np.asarray(self.turn.wait_for(ranks)), shortlist
 
     def top(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> np.ndarray:
-        """The best items after up to `FEW` windows, see `ranking.top`; compiled when it is first called."""
+        """The best items after as many windows, see `ranking.top`; compiled when it is first called."""
         return np.asarray(self._judge(self._top, windows, batch, weights))
 
     def recommend(self, windows: WindowBatch, query: Query, weights: Weights) -> Answer:
@@ -276,7 +278,7 @@ class Device(Saved):
             for room in rooms(size, window):
                 self._read_windows(WindowBatch.empty(size, window), size, self.live, room)
         for size in catalogue_sizes(self._num_item_rows):
-            self.rank(WindowBatch.empty(FEW, window), self._empty.ranking(FEW, size), self.live)
+            self.rank(WindowBatch.empty(1, window), self._empty.ranking(num_at_once(size), size), self.live)
         for size in asked_sizes(self._num_item_rows):
             for batch in (1, FEW):
                 self.recommend(WindowBatch.empty(batch, window), self._empty.query(batch, size), self.live)
@@ -292,8 +294,7 @@ class Device(Saved):
         self.learn_gate(
             WindowBatch.empty(GATE_EXAMPLES, window), self._empty.gate(GATE_EXAMPLES, GATE_KNOWN + GATE_SAMPLES)
         )
-        shortlist = self._placement.put(self._empty.shortlist(FEW), self._placement.whole)  # it comes from the device
-        self.learn_second_look(shortlist, np.zeros(FEW, np.int32))
+        self.learn_second_look([self._empty.shortlist(FEW)], [np.zeros(FEW, np.int32)])
         for count in {0, size}:
             items = np.full(count, self._builder.num_table_rows, np.int32)
             self.start_items(items, np.zeros((count, window), np.int32), items, items)

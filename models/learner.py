@@ -1,7 +1,7 @@
 """The online learner: examples in, vectors out, everything it knows as arrays. Knows no users, clocks or brokers."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,7 +11,7 @@ from models.augmentation import augment, augmentation_policy
 from models.batches import BatchBuilder, Candidates
 from models.config import ModelConfig
 from models.credit import credited
-from models.device import FEW, GATE_EXAMPLES, GATE_KNOWN, GATE_SAMPLES, Device
+from models.device import GATE_EXAMPLES, GATE_KNOWN, GATE_SAMPLES, Device
 from models.drift import DriftWatch
 from models.evaluation import RANKERS, PrequentialMetrics
 from models.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
@@ -19,15 +19,14 @@ from models.features import Examples
 from models.gate import GateBatch
 from models.memory import CountingMemory, Recollection
 from models.queries import QueryVocabulary
-from models.ranker import joined_ranks
 from models.reader import Reader
 from models.reports import LearnReport, Running
 from models.sampling import all_items, join_known, sample_items
 from models.saving import Array, Saved, State, joined, part_of, state_of
+from models.scoring import Scorer
 from models.turn import Turn
 from models.vocabulary import ItemVocabulary, Resolved
 
-RANKED_ITEMS = 40_000  # up to as many, as many are scored as `score_sample_ratio` says; beyond, so many fewer
 STEPS_UNDER_WAY = 4  # of the device while the host prepares the next; a loss is read so many batches later
 TAUGHT_EVERY = 16  # batches of which one teaches the gate while the learner is behind
 SCORED_EVERY = 64  # and of which one is scored
@@ -63,6 +62,7 @@ class OnlineLearner(Reader):
         device = Device(config, self._builder, num_rows)
         super().__init__(config, device, lambda: device.live, memory, items)
         self.served = Reader(config, device, lambda: device.served, memory, items)
+        self._scorer = Scorer(config, device, self.ranker, items, self.prequential)
         self._augmentation = augmentation_policy(config)
         self._is_fresh = np.ones(num_rows, bool)
         self._is_touched = np.zeros(num_rows, bool)
@@ -141,14 +141,29 @@ class OnlineLearner(Reader):
                 `overload_learn_ratio` of them, but only one batch of `TAUGHT_EVERY` teaches the gate, and one of
                 `SCORED_EVERY` is scored.
         """
+        reports = [*self.learning(is_behind=is_behind)]
+        return reports[-1] if reports else None
+
+    def learning(self, *, is_behind: bool = False) -> Iterator[LearnReport | None]:
+        """`learn_batch` in pieces of some milliseconds, for who has something else to do in between; the last reports.
+
+        Examples may be added between two pieces. Nothing else may be learned, and no state taken, before the last one.
+        """
         if not len(self._pending):
-            return None
-        examples = self._pending.take(self.config.batch_size)
+            return
+        count = min(len(self._pending), self.config.batch_size)
+        scored, ranks = _NOTHING_SCORED
+        if not is_behind or self._num_batches % SCORED_EVERY == 0:
+            rng = self._rng(_SCORE, self._num_batches)
+            scored, ranks = yield from self._scorer.score(lambda: self._pending.waiting.take(slice(0, count)), rng)
+        yield self._learn_now(count, is_behind, scored, ranks)
+
+    def _learn_now(self, count: int, is_behind: bool, scored: np.ndarray, ranks: np.ndarray) -> LearnReport:
+        """Learn the oldest `count` examples, which have been scored as the rest says."""
+        examples = self._pending.take(count)
         items = self._memory.recent_items(examples.windows.slots)
-        is_scored = not is_behind or self._num_batches % SCORED_EVERY == 0
         teaches_gate = not is_behind or self._num_batches % TAUGHT_EVERY == 0
         is_left_out = is_behind and not _is_among(self._num_batches, self.config.overload_learn_ratio)
-        scored, ranks = self._score(examples) if is_scored else _NOTHING_SCORED
         self._start_items(items, examples.targets)
         is_taught = self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
         num_usable = int(is_taught.sum())
@@ -176,33 +191,6 @@ class OnlineLearner(Reader):
 
     def _rng(self, purpose: int, count: int) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, purpose, count])
-
-    def _score(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-        """Rank a sample of the examples that have a window and an admitted target; the second look learns from it."""
-        predictable = np.flatnonzero(self.ranker.is_predictable(examples))
-        sampled = self._sampled(predictable, self._rng(_SCORE, self._num_batches))
-        is_seen = self._memory.is_seen[examples.targets[sampled]]
-        scored = sampled[is_seen].astype(np.int32)
-        parts = list(self.ranker.ranked(examples.take(scored)))
-        for part in parts:
-            self._device.learn_second_look(part.shortlist, part.targets)
-        ranks = joined_ranks(parts)
-        self.prequential.add(ranks, int((~is_seen).sum()))
-        return scored, ranks
-
-    def _sampled(self, predictable: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Some of the examples, as many as `score_sample_ratio` says: `FEW` of some batches rather than few of each.
-
-        A call ranks `FEW` examples at the cost of one. It costs as much as there are items, so more than `RANKED_ITEMS`
-        make it rarer.
-        """
-        ratio = self.config.score_sample_ratio * min(1.0, RANKED_ITEMS / self.items.end)
-        wanted = ratio * len(predictable)
-        count = int(wanted) // FEW * FEW
-        more = min(FEW, len(predictable) - count)
-        if rng.random() * more < wanted - count:
-            count += more
-        return np.sort(rng.permutation(predictable)[:count])
 
     def _start_items(self, items: np.ndarray, targets: np.ndarray) -> None:
         """A new item starts in its context: the window it first follows, or the item that follows it."""

@@ -1,16 +1,16 @@
 """Ranks the whole catalogue after some windows, in padded parts, without learning anything."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from models.batches import pad_rows
-from models.device import FEW, Device
+from models.device import Device
 from models.evaluation import RANKERS
 from models.features import Examples
 from models.memory import CountingMemory
-from models.ranking import TOP_ITEMS, RankBatch, catalogue_sizes
+from models.ranking import TOP_ITEMS, RankBatch, catalogue_sizes, num_at_once
 from models.second_look import Shortlist
 from models.vocabulary import ItemVocabulary
 from models.weights import Weights
@@ -20,7 +20,7 @@ class Ranked(NamedTuple):
     """Predictions that were ranked.
 
     Attributes:
-        targets: `[FEW]` int32 item slots, 0 for padding.
+        targets: `[num_at_once]` int32 item slots, 0 for padding.
         ranks: `[n, rankers]` int32, see `Ranker.rank`.
         shortlist: what the second look was at, on the device.
     """
@@ -43,20 +43,24 @@ class Ranker:
         """The item slots that stand in the ranking: `[items]` bool; a view."""
         return self._memory.is_seen
 
+    @property
+    def num_at_once(self) -> int:
+        """Predictions of one call, see `ranking.num_at_once`."""
+        return num_at_once(self._num_ranked)
+
     def is_predictable(self, examples: Examples) -> np.ndarray:
         """Which examples have a window and an item with a slot of its own: `[examples]` bool."""
         return self._items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
 
     def rank(self, examples: Examples) -> np.ndarray:
         """Where the targets stand among all items seen: `[examples, rankers]` int32, 0 the top, ties against them."""
-        return joined_ranks(self.ranked(examples))
+        return joined_ranks(map(self.ranked, self._parts(examples)))
 
-    def ranked(self, examples: Examples) -> Iterator[Ranked]:
-        """The same in parts, with what else came out."""
-        for part in _parts(examples):
-            batch = self._batch(part)
-            ranks, shortlist = self._device.rank(part.windows, batch, self._weights())
-            yield Ranked(np.asarray(batch.targets), ranks[: len(part)], shortlist)
+    def ranked(self, examples: Examples) -> Ranked:
+        """The same for at most `num_at_once`, with what else came out."""
+        batch = self._batch(examples)
+        ranks, shortlist = self._device.rank(examples.windows, batch, self._weights())
+        return Ranked(np.asarray(batch.targets), ranks[: len(examples)], shortlist)
 
     def top(self, examples: Examples) -> np.ndarray:
         """The item slots that each ranker puts first: `[examples, rankers, TOP_ITEMS]` int32, best first.
@@ -64,28 +68,33 @@ class Ranker:
         Where fewer items have been seen, what comes after them is not to be recommended: slots that are not `is_seen`.
         """
         lists = [np.zeros((0, len(RANKERS), min(TOP_ITEMS, self._items.num_rows)), np.int32)]
-        for part in _parts(examples):
+        for part in self._parts(examples):
             lists.append(self._device.top(part.windows, self._batch(part), self._weights())[: len(part)])
         return np.concatenate(lists)
 
     def _batch(self, examples: Examples) -> RankBatch:
         recollection = self._memory.recall(self._memory.recent_items(examples.windows.slots))
-        size = next(size for size in catalogue_sizes(self._items.num_rows) if size >= self._items.end)
+        rows, size = self.num_at_once, self._num_ranked
         return RankBatch(
-            pad_rows(examples.targets, FEW),
-            pad_rows(recollection.ids, FEW),
-            pad_rows(recollection.shares, FEW),
-            pad_rows(recollection.confidence, FEW),
-            pad_rows(recollection.has_say, FEW),
+            pad_rows(examples.targets, rows),
+            pad_rows(recollection.ids, rows),
+            pad_rows(recollection.shares, rows),
+            pad_rows(recollection.confidence, rows),
+            pad_rows(recollection.has_say, rows),
             self._memory.is_seen[:size],
             self._memory.popularity(slice(0, size)),
         )
+
+    @property
+    def _num_ranked(self) -> int:
+        """Rows of the table that are ranked: all items that there are, and some more."""
+        return next(size for size in catalogue_sizes(self._items.num_rows) if size >= self._items.end)
+
+    def _parts(self, examples: Examples) -> list[Examples]:
+        rows = self.num_at_once
+        return [examples.take(slice(start, start + rows)) for start in range(0, len(examples), rows)]
 
 
 def joined_ranks(parts: Iterable[Ranked]) -> np.ndarray:
     """The ranks of all parts: `[n, rankers]` int32."""
     return np.concatenate([np.zeros((0, len(RANKERS)), np.int32), *(part.ranks for part in parts)])
-
-
-def _parts(examples: Examples) -> list[Examples]:
-    return [examples.take(slice(start, start + FEW)) for start in range(0, len(examples), FEW)]

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from models.compiled import num_compiled
 from models.config import ModelConfig
 from models.evaluation import PrequentialMetrics
 from models.learner import OnlineLearner
+from models.reports import LearnReport
 from models.saving import Array, Change, Saved, State, joined, part_of
 from models.sharding import DevicesError
 from stream.errors import ConfigError
@@ -84,6 +85,8 @@ class Engine:
         self.last_loss: float | None = None
         self.last_gate_loss: float | None = None
         self.last_step_ms: float | None = None
+        self._begun: Iterator[LearnReport | None] | None = None
+        self._spent_ms = 0.0
 
     def restore(self, state: State, manifest: Manifest) -> None:
         """Become what a checkpoint says: the changes that `take_changes` gave, applied in order.
@@ -157,14 +160,35 @@ class Engine:
 
     def learn_batch(self, *, is_behind: bool = False) -> None:
         """Learn the oldest pending examples; `is_behind` as of `OnlineLearner.learn_batch`."""
+        while not self.learn_some(is_behind=is_behind):
+            pass
+
+    def learn_some(self, *, is_behind: bool = False) -> bool:
+        """A piece of `learn_batch`, after which micro-batches may be processed; whether it was the last."""
         began_s = time.perf_counter()
-        if report := self.learner.learn_batch(is_behind=is_behind):
-            self.num_learned += report.num_events
-            self.num_left_out += report.num_left_out
-            self._learn_ratios.append(1 - report.num_left_out / report.num_events)
-            self.last_loss = report.loss or self.last_loss
-            self.last_gate_loss = report.gate_loss or self.last_gate_loss
-            self.last_step_ms = 1_000 * (time.perf_counter() - began_s)
+        if self._begun is None:
+            if not self.learner.num_pending:
+                return True
+            self._begun, self._spent_ms = self.learner.learning(is_behind=is_behind), 0.0
+        report = next(self._begun)
+        self._spent_ms += 1_000 * (time.perf_counter() - began_s)
+        if report is None:
+            return False
+        self._begun, self.last_step_ms = None, self._spent_ms
+        self._note(report)
+        return True
+
+    @property
+    def has_begun_to_learn(self) -> bool:
+        """Some pieces of a batch have been learned, others not yet."""
+        return self._begun is not None
+
+    def _note(self, report: LearnReport) -> None:
+        self.num_learned += report.num_events
+        self.num_left_out += report.num_left_out
+        self._learn_ratios.append(1 - report.num_left_out / report.num_events)
+        self.last_loss = report.loss or self.last_loss
+        self.last_gate_loss = report.gate_loss or self.last_gate_loss
 
     @property
     def learn_ratio(self) -> float:
@@ -191,7 +215,12 @@ class Engine:
         return joined({"learner": self.learner.parts(), "updater": self.updater.parts()})
 
     def take_changes(self) -> tuple[list[StateChanges], Manifest]:
-        """What changed since the last time, to be applied in order, and what the state is now; copies."""
+        """What changed since the last time, to be applied in order, and what the state is now; copies.
+
+        A batch that has been begun is learned to its end before.
+        """
+        if self._begun is not None:
+            self.learn_batch()
         last = joined({name: part.changes() for name, part in self.parts().items()})
         changes, self._taken_ahead = [*self._taken_ahead, last], []
         return changes, self._manifest()

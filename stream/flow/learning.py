@@ -69,12 +69,15 @@ class Learning:
         self._oldest_pending_at = now if self._engine.learner.num_pending else None
         self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
 
-    def next_batch(self, now: float, *, is_behind: bool) -> Callable[[], None] | None:
-        """Work for the model thread if a batch is to be learned; then call `note_learned`."""
+    def next_piece(self, now: float, *, is_behind: bool) -> Callable[[], bool] | None:
+        """Work for the model thread if a batch is to be learned; when it returns True, call `note_learned`.
+
+        A piece takes some milliseconds, and micro-batches go before the next.
+        """
         num_pending = self._engine.learner.num_pending
         is_old = self.due_at is not None and now >= self.due_at
-        if num_pending >= self._policy.batch_size or (num_pending and is_old):
-            return partial(self._learn_batch, is_behind=is_behind)
+        if self._engine.has_begun_to_learn or num_pending >= self._policy.batch_size or (num_pending and is_old):
+            return partial(self._learn_some, is_behind=is_behind)
         return None
 
     def next_replay(self) -> Callable[[], None] | None:
@@ -87,11 +90,14 @@ class Learning:
     def learn_what_waits(self) -> None:
         """On the model thread: all full batches, as fast as it goes; then call `note_learned`."""
         for _ in range(self._engine.learner.num_pending // self._policy.batch_size):
-            self._learn_batch(is_behind=True)
+            while not self._learn_some(is_behind=True):
+                pass
 
-    def _learn_batch(self, *, is_behind: bool) -> None:
-        with self._meters.learn.time():
-            self._engine.learn_batch(is_behind=is_behind)
+    def _learn_some(self, *, is_behind: bool) -> bool:
+        is_learned = self._engine.learn_some(is_behind=is_behind)
+        if is_learned and self._engine.last_step_ms is not None:
+            self._meters.learn.observe(self._engine.last_step_ms / 1_000)
+        return is_learned
 
     def _tell_drift(self) -> None:
         num_alarms = self._engine.learner.drift.num_alarms

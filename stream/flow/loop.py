@@ -239,9 +239,9 @@ class Flow:
 
     async def _learn(self) -> bool:
         """Learn or replay if it is time to; False if there was nothing to do."""
-        if batch := self._learning.next_batch(self._now(), is_behind=self._is_behind()):
-            await self._on_model_thread(batch)
-            self._learning.note_learned(self._now())
+        if piece := self._learning.next_piece(self._now(), is_behind=self._is_behind()):
+            if await self._on_model_thread(piece):
+                self._learning.note_learned(self._now())
         elif replay := self._learning.next_replay():
             await self._on_model_thread(replay)
         else:

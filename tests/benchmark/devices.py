@@ -48,6 +48,7 @@ def figures(num_items: int) -> Iterator[tuple[str, int]]:
     from models.examples import empty_examples  # noqa: PLC0415
     from models.features import WindowBatch  # noqa: PLC0415
     from models.learner import OnlineLearner  # noqa: PLC0415
+    from models.ranking import num_at_once  # noqa: PLC0415
 
     config = ModelConfig(num_devices=DEVICES, max_items=num_items)
     device = OnlineLearner(config)._device
@@ -61,7 +62,7 @@ def figures(num_items: int) -> Iterator[tuple[str, int]]:
     yield "read", exchanged(code_of(device._read, *read))
     few = live.network, live.vectors, builder.positions(WindowBatch.empty(FEW, window), FEW)
     context, _, scaled, _ = device._read(*few)
-    everything = device._empty.ranking(FEW, device._num_item_rows)
+    everything = device._empty.ranking(num_at_once(device._num_item_rows), device._num_item_rows)
     yield "ranking", exchanged(code_of(device._rank, (live.gate, live.look), live.vectors, context, scaled, everything))
 
 

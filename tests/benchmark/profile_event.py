@@ -37,7 +37,7 @@ LINES = (  # label, file's end, function
     ("  long-term interest, drift", "users/interests.py", "advance"),
     ("updates to bytes", "flow/record_encoder.py", "updates"),
     ("learn", "flow/engine.py", "learn_batch"),
-    ("  rank a sample (device)", "models/learner.py", "_score"),
+    ("  rank a sample (device)", "models/ranker.py", "ranked"),
     ("  new items start (device)", "models/learner.py", "_start_items"),
     ("  gate's batch and step", "models/learner.py", "_teach_gate"),
     ("  network's batch and step", "models/learner.py", "_step"),

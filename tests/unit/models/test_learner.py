@@ -94,6 +94,50 @@ def test_another_seed_gives_another_model():
     assert not np.allclose(one.encode(windows), two.encode(windows))
 
 
+@pytest.fixture
+def pieces(monkeypatch):
+    """A catalogue of 22 rows is ranked 2 predictions at a time."""
+    monkeypatch.setattr("models.ranking.SCORES_AT_ONCE", 50)
+
+
+def test_a_batch_learned_in_pieces_is_the_same_batch(pieces):
+    whole, apart = a_learner(), a_learner()
+    for each in (whole, apart):
+        each.add(some_examples(each, 8))
+        each.learn_batch()
+        each.add(some_examples(each, 8, seed=1))
+    expected = whole.learn_batch()
+    whole.add(some_examples(whole, 5, seed=2))
+    begun = apart.learning()
+    assert next(begun) is None
+    apart.add(some_examples(apart, 5, seed=2))
+    *some, report = begun
+    assert len(some) == 2
+    assert not any(some)
+    assert expected is not None
+    assert report is not None
+    assert report.ranks.tolist() == expected.ranks.tolist()
+    assert differences(whole, apart) == []
+
+
+def test_an_item_that_leaves_between_two_pieces_is_not_ranked_and_the_others_are(pieces):
+    learner = a_learner()
+    learner.add(some_examples(learner, 40))
+    learn_all(learner)
+    slots = learner.resolve_items([f"item {n}" for n in range(20)]).slots
+    for slot in slots[:8]:
+        learner.add(an_example([slots[9]], slot))
+    begun = learner.learning()
+    assert next(begun) is None
+    gone = learner.resolve_items([f"another {n}" for n in range(3)]).evicted
+    *_, report = begun
+    assert report is not None
+    left = [n for n in range(2, 8) if slots[n] in gone]
+    assert left
+    assert report.scored.tolist() == [n for n in range(8) if n not in left]
+    assert len(report.ranks) == 8 - len(left)
+
+
 def test_restored_learner_is_equal_and_so_is_its_next_step():
     learner, other = a_learner(), a_learner()
     learner.add(some_examples(learner, 30))
@@ -329,7 +373,7 @@ def test_as_many_are_ranked_as_asked_for_of_batches_that_are_not_full(ratio):
 
 
 def test_what_is_sampled_is_some_of_what_can_be_in_its_order():
-    sampled = a_learner(score_sample_ratio=0.5)._sampled(np.arange(3, 203, 2), np.random.default_rng(0))
+    sampled = a_learner(score_sample_ratio=0.5)._scorer.sampled(np.arange(3, 203, 2), np.random.default_rng(0))
     assert (np.diff(sampled) > 0).all()
     assert np.isin(sampled, np.arange(3, 203, 2)).all()
 
@@ -337,11 +381,12 @@ def test_what_is_sampled_is_some_of_what_can_be_in_its_order():
 def test_a_catalogue_beyond_the_limit_is_ranked_so_much_less_often(monkeypatch):
     learner = a_learner(score_sample_ratio=0.5, batch_size=256)
     learner.resolve_items([f"item {n}" for n in range(20)])
-    monkeypatch.setattr("models.learner.RANKED_ITEMS", learner.items.end / 4)
+    monkeypatch.setattr("models.scoring.RANKED_ITEMS", learner.items.end / 4)
 
     assert sampled_counts(learner, 256).mean() / 256 == pytest.approx(0.5 / 4, rel=0.1)
 
 
 def sampled_counts(learner, num_examples):
     """How many of so many examples are ranked, of 1,000 batches."""
-    return np.array([len(learner._sampled(np.arange(num_examples), np.random.default_rng(i))) for i in range(1_000)])
+    samples = (learner._scorer.sampled(np.arange(num_examples), np.random.default_rng(i)) for i in range(1_000))
+    return np.array([len(sample) for sample in samples])

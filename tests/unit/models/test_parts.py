@@ -13,6 +13,7 @@ from models.gate import Gate
 from models.memory import Components
 from models.network import drop
 from models.objective import log_sum_of_others
+from models.ranking import num_at_once
 from models.sampling import join_known, sample_items
 from tests.unit.models.builders import an_example, windows_of
 
@@ -97,3 +98,10 @@ def test_recent_figures_follow_a_change_that_the_total_hardly_sees():
 
 def test_windows_are_empty_by_default():
     assert not WindowBatch.empty(2, 3).slots.any()
+
+
+@pytest.mark.parametrize(
+    ("num_items", "expected"), [(22, 32), (4_096, 32), (32_768, 32), (65_536, 16), (100_001, 8), (2_000_000, 1)]
+)
+def test_fewer_predictions_are_ranked_at_once_among_more_items(num_items, expected):
+    assert num_at_once(num_items) == expected

@@ -1,0 +1,47 @@
+"""A batch is learned in pieces between micro-batches; a checkpoint in between holds all of it."""
+
+import pytest
+
+from checkpoints.store import CheckpointStore
+from stream.flow.engine import Engine
+from tests.property.stream.test_bits import a_micro_batch, differing, go_on
+from tests.support.small_world import SETTINGS
+
+ALL_SCORED = SETTINGS.model_copy(update={"score_sample_ratio": 1.0})
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    monkeypatch.setattr("models.ranking.SCORES_AT_ONCE", 256)  # 2 predictions at a time among 100 rows
+    engine = Engine(ALL_SCORED)
+    engine.begin(incarnation=1)
+    go_on(engine, 0, 4)
+    return engine
+
+
+def test_a_checkpoint_between_two_pieces_is_one_after_the_last(engine, tmp_path):
+    for number in (4, 5):
+        engine.process(a_micro_batch(number))
+    num_learned, num_ranked = engine.num_learned, engine.learner.prequential.total.num_predictions
+    assert not engine.learn_some()
+    assert engine.has_begun_to_learn
+    engine.process(a_micro_batch(6))
+    CheckpointStore(tmp_path, kept=2).save(*engine.take_changes())
+    assert not engine.has_begun_to_learn
+    assert engine.num_learned == num_learned + SETTINGS.learn_batch_size
+    assert engine.learner.prequential.total.num_predictions > num_ranked
+
+    restored, saved = Engine(ALL_SCORED), CheckpointStore(tmp_path, kept=2).restore()
+    assert saved is not None
+    restored.restore(saved.state, saved.manifest)
+    restored.begin(incarnation=2)
+    for each in (engine, restored):
+        go_on(each, 7, 9)
+    assert differing(engine, restored) == []
+
+
+def test_nothing_waits_nothing_is_begun(engine):
+    while engine.learner.num_pending:
+        engine.learn_batch()
+    assert engine.learn_some()
+    assert not engine.has_begun_to_learn
