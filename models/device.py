@@ -1,6 +1,8 @@
 """The model's state on the device behind numpy; compiles each shape once and counts compilations."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -8,10 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from models import runtime
 from models.batches import PADDED_SIZES, BatchBuilder, Positions, Room, StepBatch, pad_rows, padded_parts, rooms
 from models.config import ModelConfig
 from models.empty_inputs import EmptyInputs, nobody
 from models.examples import empty_examples
+from models.executables import Executables
 from models.features import WindowBatch
 from models.gate import Gate, GateBatch, GateLearner
 from models.memory import Components
@@ -48,6 +52,7 @@ class Device(Saved):
     def __init__(self, config: ModelConfig, builder: BatchBuilder, num_item_rows: int) -> None:
         super().__init__()
         self._placement = placement(config.num_devices)
+        self._executables = Executables()
         self.compilations = 0
         self.step = 0
         self.turn = Turn()
@@ -91,7 +96,10 @@ class Device(Saved):
             self.compilations += 1  # runs only while jax traces a new shape
             return function(*args)
 
-        return self._placement.jit(counted, where or self._placement.whole, **options)
+        jitted = self._placement.jit(counted, where or self._placement.whole, **options)
+        if self._config.num_devices > 1:
+            return jitted
+        return self._executables.function(f"{function.__module__}.{function.__qualname__}", jitted)
 
     def _traced_read(
         self, params: Params, vectors: jax.Array, positions: Positions
@@ -100,7 +108,7 @@ class Device(Saved):
         context, interest, uncertainty = network(vectors, self._placement.divided(positions))
         return context, interest, interest * network.scale[...], uncertainty
 
-    def _traced_learn(self, state: NetworkState, batch: StepBatch, rate_scale: Array) -> tuple[NetworkState, jax.Array]:
+    def _traced_learn(self, state: NetworkState, rate_scale: Array, batch: StepBatch) -> tuple[NetworkState, jax.Array]:
         divided = self._placement.divided(batch)._replace(rows=batch.rows, negatives=batch.negatives)
         return self._network_learner.learn(state, divided, rate_scale)
 
@@ -187,7 +195,7 @@ class Device(Saved):
         """One step of the network; returns before it is computed, reading the loss blocks."""
         self._mark(np.asarray(batch.rows))
         with self.turn.given():  # a CPU is at work for milliseconds before the call returns
-            self._state, loss = self._learn(self._state, batch, np.float32(rate_scale))
+            self._state, loss = self._learn(self._state, np.float32(rate_scale), batch)
         self.step += 1
         return jnp.asarray(loss)
 
@@ -257,17 +265,28 @@ class Device(Saved):
     def _put(self, table: EmbeddingTable) -> None:
         self._state = self._state._replace(table=table)
 
-    def compile(self) -> None:
-        """Compile every shape that can arrive, on a copy: the state stays as it is."""
+    def compile(self, compilation_cache: Path | None = None) -> None:
+        """Compile every shape that can arrive, on a copy: the state stays as it is.
+
+        Args:
+            compilation_cache: as of `runtime.configure`, for what need not be compiled again by the next process.
+        """
         kept = self._state, self._gate_state, self._look_state, self.step
         marked = self.tracker
         self.tracker = RowTracker()
         self._state, self._gate_state, self._look_state = jax.tree.map(jnp.copy, kept[:3])
-        self._compile_reading()
-        self._compile_learning()
+        with self._kept(compilation_cache):
+            self._compile_reading()
+            self._compile_learning()
         jax.block_until_ready(self._state)  # type: ignore[no-untyped-call]
         self._state, self._gate_state, self._look_state, self.step = kept
         self.tracker = marked
+
+    def _kept(self, compilation_cache: Path | None) -> AbstractContextManager[None]:
+        if compilation_cache is None or self._config.num_devices > 1:
+            return nullcontext()
+        model = self._config, self._num_item_rows
+        return self._executables.kept(runtime.executables_file(compilation_cache, model))
 
     def _compile_reading(self) -> None:
         window = self._config.encoder_window

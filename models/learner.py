@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -90,9 +91,9 @@ class OnlineLearner(Reader):
         """The examples that wait to be learned, oldest first; a view, valid until the next `add`."""
         return self._pending.waiting
 
-    def compile(self) -> None:
-        """Compile every padded shape; seconds, or less with a warm compilation cache."""
-        self._device.compile()
+    def compile(self, compilation_cache: Path | None = None) -> None:
+        """Compile every padded shape; a minute, or seconds where `compilation_cache` has it from an earlier process."""
+        self._device.compile(compilation_cache)
         self._memory.compile()
 
     def resolve_items(self, item_ids: Sequence[str]) -> Resolved:

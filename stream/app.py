@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import faust
@@ -134,7 +135,7 @@ class InterestApp(faust.App):
         if settings.topic_check:
             await asyncio.to_thread(check_topics, settings)
         engine = Engine(settings)
-        await self._model_thread.run(_compile, engine)
+        await self._model_thread.run(_compile, engine, settings.compilation_cache)
         self._is_compiled = True
         if self._lease is None:
             self.state_name = "standby"
@@ -326,9 +327,9 @@ def _log_partitions(what: str, tps: set[TP]) -> None:
     logger.info("%s %d partitions", what, len(names), extra={"partitions": names})
 
 
-def _compile(engine: Engine) -> None:
+def _compile(engine: Engine, compilation_cache: Path) -> None:
     began = time.monotonic()
-    engine.compile()
+    engine.compile(compilation_cache)
     logger.info("compiled for %s in %.1f s", runtime.device_name(), time.monotonic() - began)
 
 

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from faust.types import TP
@@ -107,9 +108,9 @@ class Engine:
         self.updater.next_offsets = next_offsets(manifest)
         self.updater.num_erasures = manifest.num_erasures
 
-    def compile(self) -> None:
-        """Compile every shape; needs no state, changes none."""
-        self.learner.compile()
+    def compile(self, compilation_cache: Path | None = None) -> None:
+        """Compile every shape; needs no state, changes none. `compilation_cache` as of `OnlineLearner.compile`."""
+        self.learner.compile(compilation_cache)
         self.updater.compile()
         self._compilations_at_start = self._compilations
 

@@ -57,7 +57,7 @@ def figures(num_items: int) -> Iterator[tuple[str, int]]:
     soft = np.zeros((config.batch_size, config.num_soft_targets), np.int32)
     batch = builder.step(empty_examples(config.batch_size, window), soft, nobody(config.num_negatives), usual)
     yield "table", live.vectors.nbytes
-    yield "step", exchanged(code_of(device._learn, device._state, batch, np.float32(1)))
+    yield "step", exchanged(code_of(device._learn, device._state, np.float32(1), batch))
     read = live.network, live.vectors, builder.positions(WindowBatch.empty(256, window), 256)
     yield "read", exchanged(code_of(device._read, *read))
     few = live.network, live.vectors, builder.positions(WindowBatch.empty(FEW, window), FEW)
