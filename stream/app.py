@@ -14,6 +14,7 @@ from typing import Any, cast
 import faust
 import msgspec
 from faust.app import BootStrategy
+from faust.tables import TableManager
 from faust.types import TP
 
 from checkpoints.lease import DirectoryLease
@@ -61,6 +62,15 @@ class _Boot(BootStrategy):
     """Without Faust's own server, which `faust worker` turns on: open to other machines, and on our port."""
 
     enable_web = False
+
+
+class _NoTables(TableManager):
+    """Starts at once: Faust's waits a second for tables that are declared late, and here there are none."""
+
+    async def on_start(self) -> None:
+        """Let the consumer subscribe."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class InterestApp(faust.App):
@@ -313,6 +323,7 @@ def build_app(settings: Settings) -> InterestApp:
         stream_buffer_maxsize=BUFFERED_BATCHES,
         stream_wait_empty=False,
         store="memory://",
+        TableManager=_NoTables,
         worker_redirect_stdouts=False,
         logging_config=log_config(settings),  # for `faust -A stream.app worker`, which sets up its own otherwise
     )

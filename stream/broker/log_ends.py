@@ -30,6 +30,7 @@ async def read_log_ends(broker: str, topics: Iterable[str], security: Security =
         ]
         if not partitions:
             return {}
+        await consumer._client.set_topics({topic for topic, _ in partitions})  # or it asks for one each 100 ms
         begins = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)
     return {TP(*tp): range(begins[tp], ends[tp]) for tp in partitions}
