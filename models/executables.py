@@ -76,7 +76,11 @@ class Executables:
         """
         entries = self._entries = self._load(file)
         num_loaded = len(entries)
-        yield
+        try:
+            yield
+        except BaseException:
+            file.unlink(missing_ok=True)  # in case that it was the file's fault: the next process compiles anew
+            raise
         if len(entries) > num_loaded:
             _save(file, entries)
         self._entries = None
@@ -87,7 +91,10 @@ class Executables:
             return lowered.compile()
         with _without_cache():
             compiled = lowered.compile()
-        self._entries[key] = _entry(compiled)  # now: after its first call XLA cannot write a sort down any more
+        try:
+            self._entries[key] = _entry(compiled)  # now: after its first call XLA cannot write a sort down any more
+        except (jax.errors.JaxRuntimeError, NotImplementedError, ValueError) as error:
+            logger.warning("the next start compiles %s anew, for it cannot be kept: %r", key[0], error)
         return compiled
 
     def _load(self, file: Path) -> dict[Key, Entry]:
@@ -123,8 +130,9 @@ def _entry(compiled: jax.stages.Compiled) -> Entry:
 
 
 def _executable(entry: Entry) -> jax.stages.Compiled:
-    trees = (jax.tree.structure(example) for example in (entry.arguments, entry.results))
-    compiled: jax.stages.Compiled = deserialize_and_load(entry.code, *trees)
+    trees = jax.tree.structure(entry.arguments), jax.tree.structure(entry.results)
+    device = jax.local_devices()[:1]
+    compiled: jax.stages.Compiled = deserialize_and_load(entry.code, trees[0], trees[1], execution_devices=device)
     return compiled
 
 

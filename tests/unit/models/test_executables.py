@@ -1,6 +1,9 @@
 """Compiled functions that are kept between processes; here a new `Executables` stands for a new process."""
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +90,32 @@ def test_a_damaged_file_is_one_warning_and_written_anew(
         assert Adding(file).compile(4, 8).num_traced == 2
     assert [record.getMessage().split(",")[0] for record in caplog.records] == ["compiling anew"]
     assert Adding(file).compile(4, 8).num_traced == 0
+
+
+def test_what_jax_cannot_write_down_is_compiled_at_each_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(compiled: jax.stages.Compiled) -> None:
+        raise NotImplementedError("constants")
+
+    monkeypatch.setattr(executables, "serialize", refuse)
+    with caplog.at_level(logging.WARNING):
+        assert [Adding(tmp_path / "kept").compile(4).num_traced for _ in range(2)] == [1, 1]
+    assert "compiles add anew" in caplog.text
+
+
+def test_a_file_with_which_a_start_fails_is_gone_at_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "kept"
+    Adding(file).compile(4)
+    with pytest.raises(RuntimeError), Executables().kept(file):
+        raise RuntimeError
+    assert not file.exists()
+
+
+def test_a_host_with_several_devices_keeps_what_runs_on_one(tmp_path: Path) -> None:
+    test = f"{__file__}::{test_a_second_process_traces_nothing_and_gets_the_same.__name__}"
+    several = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test], env=several, check=True)
 
 
 def test_where_nothing_can_be_written_it_works_all_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
