@@ -10,7 +10,7 @@ from models.device import Device
 from models.evaluation import RANKERS
 from models.features import Examples
 from models.memory import CountingMemory
-from models.ranking import TOP_ITEMS, RankBatch, catalogue_sizes, num_at_once
+from models.ranking import TOP_ITEMS, RankBatch, catalogue_sizes, least_size, num_at_once
 from models.second_look import Shortlist
 from models.vocabulary import ItemVocabulary
 from models.weights import Weights
@@ -88,7 +88,7 @@ class Ranker:
     @property
     def _num_ranked(self) -> int:
         """Rows of the table that are ranked: all items that there are, and some more."""
-        return next(size for size in catalogue_sizes(self._items.num_rows) if size >= self._items.end)
+        return least_size(catalogue_sizes(self._items.num_rows), self._items.end)
 
     def _parts(self, examples: Examples) -> list[Examples]:
         rows = self.num_at_once

@@ -49,6 +49,11 @@ def catalogue_sizes(num_item_rows: int, growth: int = 2) -> list[int]:
     return [*sizes, num_item_rows]
 
 
+def least_size(sizes: list[int], num_items: int) -> int:
+    """The least of the ascending `sizes` that holds so many items; the last must."""
+    return next(size for size in sizes if size >= num_items)
+
+
 def num_at_once(num_items: int) -> int:
     """Predictions that are ranked in one call among so many items: a power of two, fewer where there are more items."""
     return 2 ** (min(PADDED_SIZES[0], max(1, SCORES_AT_ONCE // num_items)).bit_length() - 1)

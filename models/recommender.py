@@ -8,6 +8,7 @@ from models.batches import pad_rows
 from models.device import FEW, Device
 from models.features import WindowBatch
 from models.memory import CountingMemory, Recollection
+from models.ranking import least_size
 from models.recommend import (
     DIVERSIFIED,
     NEAREST,
@@ -95,7 +96,7 @@ class Recommender:
             yield some
 
     def _query(self, ids: np.ndarray, recollection: Recollection) -> Query:
-        size = next(size for size in asked_sizes(self._items.num_rows) if size >= self._items.end)
+        size = least_size(asked_sizes(self._items.num_rows), self._items.end)
         room = 1 if len(ids) == 1 else FEW
         return Query(
             pad_rows(ids, room),
