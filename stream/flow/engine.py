@@ -203,9 +203,9 @@ class Engine:
         self.learner.replay_batch()
         self.num_replayed += (self.learner.model_step - step) * self.learner.config.batch_size
 
-    def moved_item_vectors(self) -> dict[int, list[EncodedRecord]]:
-        """Records by partition, for items that moved."""
-        return self._item_vectors.collect() if self._item_vectors else {}
+    def moved_item_vectors(self) -> Iterator[dict[int, list[EncodedRecord]]]:
+        """Records by partition, for items that moved; in pieces of some milliseconds, between which anything may be."""
+        return self._item_vectors.collect() if self._item_vectors else iter(())
 
     def nearest_items(self, vector: Array, k: int) -> list[tuple[str, float]]:
         """The `k` items nearest to a vector `[dim]`, the nearest first, and their cosines; changes nothing."""

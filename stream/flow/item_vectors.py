@@ -1,6 +1,7 @@
 """Which item vectors are published, and when. Runs on the model thread only."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 from aiokafka.partitioner import murmur2
@@ -10,7 +11,9 @@ from models.saving import Array
 from stream.flow.record_encoder import RecordEncoder
 from stream.records.updates import EncodedRecord
 
-PUBLISHED_AT_ONCE = 2_048  # items looked at in one call: about 10 ms of encoding, so that updates need not wait long
+LOOKED_AT = 2_048  # items of a round
+LOOKED_AT_ONCE = 256  # about 3 ms, so that updates need not wait long
+NOT_KNOWN = -1
 
 
 class ItemVectorFeed:
@@ -34,23 +37,34 @@ class ItemVectorFeed:
         self._num_partitions = num_partitions
         self._published = np.zeros((learner.items.num_rows, learner.config.dim), np.float32)
         self._published_ids: dict[int, str] = {}
+        self._published_in: dict[str, int] = {}
         self._is_published = np.zeros(learner.items.num_rows, bool)
+        self._partitions = np.full(learner.items.num_rows, NOT_KNOWN, np.int32)
         self._waiting = np.arange(learner.items.first, learner.items.end, dtype=np.int32)
 
-    def collect(self) -> dict[int, list[EncodedRecord]]:
-        """Records by partition for items that moved; at most `PUBLISHED_AT_ONCE` are looked at, the rest next time."""
+    def collect(self) -> Iterator[dict[int, list[EncodedRecord]]]:
+        """A round: records by partition for items that moved, in pieces that have few partitions each.
+
+        At most `LOOKED_AT` items are looked at; the rest, and what no piece was asked for, next time.
+        """
         touched = self._learner.take_touched_items()
-        waiting = np.union1d(self._waiting, touched[self._learner.items.is_target(touched)])
-        now, self._waiting = waiting[:PUBLISHED_AT_ONCE], waiting[PUBLISHED_AT_ONCE:]
-        vectors = self._learner.item_vectors(now)
-        ids = [self._item_id(slot) for slot in now.tolist()]
-        similarity = np.einsum("nd,nd->n", vectors, self._published[now])
-        is_same_item = np.array([self._published_ids.get(s) == i for s, i in zip(now.tolist(), ids, strict=True)], bool)
+        self._waiting = np.union1d(self._waiting, touched[self._learner.items.is_target(touched)])
+        first = self._waiting[:LOOKED_AT]
+        first[:] = first[np.argsort(self._partitions[first], kind="stable")]
+        for _ in range(0, len(first), LOOKED_AT_ONCE):
+            now, self._waiting = np.split(self._waiting, [LOOKED_AT_ONCE])
+            yield self._collected(now)
+
+    def _collected(self, slots: Array) -> dict[int, list[EncodedRecord]]:
+        vectors = self._learner.item_vectors(slots)
+        ids = [self._item_id(slot) for slot in slots.tolist()]
+        similarity = np.einsum("nd,nd->n", vectors, self._published[slots])
+        is_same_item = np.array([self._is_there(*item) for item in zip(slots.tolist(), ids, strict=True)], bool)
         moved = np.flatnonzero((1 - similarity >= self._min_distance) | ~is_same_item)
-        records = self._tombstones(now[~is_same_item]) + self._publish(
-            now[moved], [ids[i] for i in moved], vectors[moved]
-        )
-        return self._by_partition(records)
+        by_partition: dict[int, list[EncodedRecord]] = defaultdict(list)
+        self._bury(slots[~is_same_item], by_partition)
+        self._publish(slots[moved], [ids[i] for i in moved], vectors[moved], by_partition)
+        return by_partition
 
     def nearest(self, vector: Array, k: int) -> list[tuple[str, float]]:
         """The `k` published items nearest to `vector` `[dim]`, the nearest first, and their dot products.
@@ -64,25 +78,39 @@ class ItemVectorFeed:
         ordered = best[np.argsort(-scores[best], kind="stable")].tolist()
         return [(self._published_ids[slot], float(scores[slot])) for slot in ordered if self._is_published[slot]]
 
-    def _publish(self, slots: Array, ids: list[str | None], vectors: Array) -> list[EncodedRecord]:
+    def _publish(
+        self, slots: Array, ids: list[str | None], vectors: Array, by_partition: dict[int, list[EncodedRecord]]
+    ) -> None:
         known = [i for i, item_id in enumerate(ids) if item_id is not None]
         item_ids = [item_id for item_id in ids if item_id is not None]
-        self._published[slots[known]] = vectors[known]
-        self._is_published[slots[known]] = True
-        self._published_ids.update(zip(slots[known].tolist(), item_ids, strict=True))
-        return self._encoder.item_vectors(item_ids, self._learner.model_step, vectors[known])
+        slots, vectors = slots[known], vectors[known]
+        self._published[slots] = vectors
+        self._is_published[slots] = True
+        self._published_ids.update(zip(slots.tolist(), item_ids, strict=True))
+        self._published_in.update(zip(item_ids, slots.tolist(), strict=True))
+        for slot in slots[self._partitions[slots] == NOT_KNOWN].tolist():
+            self._partitions[slot] = self._partition_of(self._published_ids[slot])
+        records = self._encoder.item_vectors(item_ids, self._learner.model_step, vectors)
+        for partition, record in zip(self._partitions[slots].tolist(), records, strict=True):
+            by_partition[partition].append(record)
 
-    def _tombstones(self, slots: Array) -> list[EncodedRecord]:
-        """For the items that held these slots before."""
+    def _bury(self, slots: Array, by_partition: dict[int, list[EncodedRecord]]) -> None:
+        """Tombstones for the items that held these slots before, unless they were published in others since."""
         self._is_published[slots] = False
-        gone = [self._published_ids.pop(slot) for slot in slots.tolist() if slot in self._published_ids]
-        return [EncodedRecord(item_id.encode(), None) for item_id in gone]
+        for slot in slots.tolist():
+            gone = self._published_ids.pop(slot, None)
+            if gone is not None and self._published_in.get(gone) == slot:
+                del self._published_in[gone]
+                by_partition[int(self._partitions[slot])].append(EncodedRecord(gone.encode(), None))
+        self._partitions[slots] = NOT_KNOWN
 
-    def _by_partition(self, records: list[EncodedRecord]) -> dict[int, list[EncodedRecord]]:
-        by_partition: dict[int, list[EncodedRecord]] = defaultdict(list)
-        for record in records:
-            by_partition[(murmur2(record.key) & 0x7FFFFFFF) % self._num_partitions].append(record)
-        return by_partition
+    def _is_there(self, slot: int, item_id: str | None) -> bool:
+        """This item was published last from this slot, and from no other since; or both are nothing."""
+        published = self._published_ids.get(slot)
+        return published == item_id and (item_id is None or self._published_in.get(item_id) == slot)
+
+    def _partition_of(self, item_id: str) -> int:
+        return int((murmur2(item_id.encode()) & 0x7FFFFFFF) % self._num_partitions)
 
     def _item_id(self, slot: int) -> str | None:
         try:

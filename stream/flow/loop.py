@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, Self, TypeVar
@@ -24,6 +24,7 @@ from stream.flow.refusals import RefusalLimit, RefusalLog
 from stream.flow.updater import Outcome
 from stream.memory import give_back, search_rarely
 from stream.metrics import Meters
+from stream.records.updates import EncodedRecord
 from stream.settings import Settings
 
 SERVE_EVERY_S = 1.0  # age of the weights in answers at the most; costs a copy of the rows that moved
@@ -140,6 +141,7 @@ class Flow:
         self._under_way: _MicroBatch | None = None
         self._stopping = False
         self._item_vectors_due_at = 0.0
+        self._moved: Iterator[dict[int, list[EncodedRecord]]] | None = None
         self._serve_due_at = 0.0
         self._checkpoint_due_at = 0.0
         self.latency = RecentLatency()
@@ -177,7 +179,9 @@ class Flow:
         with contextlib.suppress(ConfigError):
             await running
         await self._end_micro_batch()
-        await self._publish_item_vectors()
+        self._moved = self._moved or self._engine.moved_item_vectors()
+        while self._moved is not None:
+            await self._publish_moved(self._moved)
         if self._saving is not None:
             await self._saving
         await self._save(*await self._changes())
@@ -250,6 +254,8 @@ class Flow:
 
     def _wait_s(self) -> float:
         """How long there is nothing to do if no event comes."""
+        if self._moved is not None:
+            return 0.0
         dues = self._dues
         if self._learning.due_at is not None:
             dues.append(self._learning.due_at)
@@ -268,16 +274,22 @@ class Flow:
             await self._on_model_thread(self._engine.serve)
         if now >= self._item_vectors_due_at:
             self._item_vectors_due_at = now + self._policy.item_vector_interval_s
-            await self._publish_item_vectors()
+            self._moved = self._moved or self._engine.moved_item_vectors()
+        if self._moved is not None:
+            await self._publish_moved(self._moved)
         if self._saving is not None and self._saving.done():
             self._saving = self._saving.result()
         if now >= self._checkpoint_due_at and self._saving is None:
             self._checkpoint_due_at = now + self._policy.checkpoint_interval_s
             self._saving = asyncio.create_task(self._save(*await self._changes()), name="checkpoint")
 
-    async def _publish_item_vectors(self) -> None:
-        records = await self._on_model_thread(self._engine.moved_item_vectors)
-        await self._publisher.send(self._policy.item_vectors_topic, records)
+    async def _publish_moved(self, moved: Iterator[dict[int, list[EncodedRecord]]]) -> None:
+        """One piece of a round of item vectors; micro-batches go before the next."""
+        records = await self._on_model_thread(lambda: next(moved, None))
+        if records is None:
+            self._moved = None
+        else:
+            await self._publisher.send(self._policy.item_vectors_topic, records)
 
     async def _changes(self) -> tuple[list[StateChanges], Manifest]:
         """What changed up to this micro-batch boundary, all outputs up to it being acknowledged."""

@@ -25,7 +25,7 @@ def an_engine() -> Engine:
         while engine.learner.num_pending:
             engine.learn_batch()
     engine.begin(1)
-    while engine.moved_item_vectors():
+    while any([*engine.moved_item_vectors()]):
         pass
     return engine
 

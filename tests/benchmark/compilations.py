@@ -54,7 +54,8 @@ def live(engine: Engine, settings: Settings, num_batches: int) -> None:
             engine.learn_batch(is_behind=is_behind)
         for _ in range(random.integers(3)):
             engine.replay_batch()
-        engine.moved_item_vectors()
+        for _ in engine.moved_item_vectors():
+            pass
         engine.serve()
         user, vector = f"user-{random.integers(20_000)}", random.standard_normal(settings.dim).astype(np.float32)
         engine.answer(partial(Engine.recommend, user_id=user, count=int(random.integers(1, 50))))

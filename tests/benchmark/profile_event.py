@@ -42,7 +42,7 @@ LINES = (  # label, file's end, function
     ("  gate's batch and step", "models/learner.py", "_teach_gate"),
     ("  network's batch and step", "models/learner.py", "_step"),
     ("  counting memory, replay ring", "models/learner.py", "_remember"),
-    ("item vectors that moved", "flow/engine.py", "moved_item_vectors"),
+    ("item vectors that moved", "flow/item_vectors.py", "collect"),
 )
 
 
@@ -88,7 +88,8 @@ def drain(engine: Engine, settings: Settings, records: list[tuple[int, bytes, by
         while engine.learner.num_pending >= settings.learn_batch_size:
             engine.learn_batch(is_behind=True)
         if start % (16 * size) == 0:
-            engine.moved_item_vectors()
+            for _ in engine.moved_item_vectors():
+                pass
 
 
 def table(stats: pstats.Stats, events: int) -> list[tuple[str, float]]:

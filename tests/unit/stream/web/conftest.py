@@ -27,7 +27,7 @@ def engine() -> Engine:
     clicks = [a_click(f"u{n % 3}", ITEMS[n % len(ITEMS)], NOW_MS + n) for n in range(30)]
     engine.process([a_chunk([*clicks, a_click("u/1 ü", "i0")])])
     engine.begin(1)
-    engine.moved_item_vectors()
+    assert any([*engine.moved_item_vectors()])
     return engine
 
 
