@@ -1,5 +1,6 @@
 """The second look starts as if it were not there, learns what a sum cannot say, and shares out what there is."""
 
+import jax
 import numpy as np
 import pytest
 from flax import nnx
@@ -31,10 +32,10 @@ def test_what_it_learned_moves_probability_and_makes_none():
     rng = np.random.default_rng(0)
     structure = Structure(SecondLook(WINDOW, nnx.Rngs(0)))
     learner = SecondLookLearner(structure)
-    state = learner.begin()
+    learn, state = jax.jit(learner.learn), learner.begin()
     for _ in range(120):
         shortlist = a_shortlist(rng)
-        state = learner.learn(state, shortlist, shortlist.listed.recent[:, 0])  # the next item is always the last again
+        state = learn(state, shortlist, shortlist.listed.recent[:, 0])  # the next item is always the last again
     shortlist = a_shortlist(rng)
     slots, mixture, *_, recent = shortlist.listed
     looked = np.asarray(look_again(structure.build(state.params), shortlist))
