@@ -23,6 +23,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from stream.broker.bulk_producer import BulkProducer
 from stream.broker.topics import TopicNames, create_topics
+from stream.flow.item_vectors import LOOKED_AT
 from stream.settings import Settings
 from tests.benchmark import pictures
 from tests.benchmark.figures import Figure, say, show
@@ -149,12 +150,13 @@ def take_turns(worker: Settings, bare: Settings, shop: Shop, rate: float, second
 
 
 def fill(settings: Settings, shop: Shop, worker: WorkerProcess) -> None:
-    """Let the worker learn every item first, as one that has run for long."""
+    """Let the worker learn every item first, and send their vectors, as one that has run for long."""
     count = 2 * shop.items
     with BulkProducer(settings.broker, TopicNames.of(settings)) as producer:
         for record in shop.records(count, int(time.time() * 1000) - count):
             producer.send(*record)
     worker.wait_for(lambda status: status.records >= count and not status.queued, "it knows the items", 300)
+    time.sleep(shop.items / LOOKED_AT)  # a round of item vectors each second
 
 
 def measure(broker: Kafka, shop: Shop, rate: float, seconds: float) -> dict[str, list[float]]:
