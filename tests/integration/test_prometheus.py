@@ -77,8 +77,12 @@ def is_shown(api: str, expression: str) -> bool:
 def test_prometheus_scrapes_the_worker_judges_every_rule_and_fills_every_panel(settings, tmp_path):
     send(settings, some_events(600))
     port = unused_port()
-    often = {"INTEREST_WEB_PORT": str(port), "INTEREST_CHECKPOINT_INTERVAL_S": "0.5"}
-    with a_worker(settings, tmp_path / "state", often) as worker, prometheus(port, tmp_path / "prometheus") as api:
+    own = {
+        "INTEREST_WEB_PORT": str(port),
+        "INTEREST_CHECKPOINT_INTERVAL_S": "0.5",
+        "INTEREST_SCORE_SAMPLE_RATIO": "1",  # a tenth may be none of these few
+    }
+    with a_worker(settings, tmp_path / "state", own) as worker, prometheus(port, tmp_path / "prometheus") as api:
         worker.wait_for(lambda s: s.records == 600, "all records are through")
         wait_until(lambda: set(health_of_rules(api).values()) == {"ok"}, 60, "every rule was evaluated")
         assert health_of_rules(api).keys() == {rule["alert"] for rule in rules()}
