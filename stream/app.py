@@ -37,10 +37,11 @@ from stream.endings import (
 )
 from stream.errors import ConfigError, InterestStreamError
 from stream.flow.agents import BatchAgents
-from stream.flow.engine import Engine, admission_policy
+from stream.flow.engine import Engine
 from stream.flow.intake import Intake
 from stream.flow.loop import Flow, FlowPolicy
 from stream.flow.model_thread import ModelThread
+from stream.flow.slices import admission_policy
 from stream.flow.start_checks import check_partitions, starting_offsets
 from stream.flow.watchdog import LagMeter, Watchdog, watch
 from stream.logs import log_config

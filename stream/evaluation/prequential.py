@@ -168,9 +168,9 @@ class Evaluation:
     def _learn(self) -> None:
         """One batch and its replay."""
         self._rows = self._rows[self.engine.learner.config.batch_size :]
-        self.engine.learn_batch()
+        self.engine.teacher.learn_batch()
         for _ in range(self.engine.learner.config.replay_ratio):
-            self.engine.replay_batch()
+            self.engine.teacher.replay_batch()
         if self.engine.learner.drift.num_alarms > len(self.alarms_at):
             self.alarms_at.append(self.census.num_events)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
-from stream.flow.engine import Engine
+from models.learner import OnlineLearner
+from stream.flow.teacher import Teacher
 from stream.metrics import Meters
 from stream.settings import Settings
 
@@ -38,20 +39,21 @@ class Learning:
 
     Args:
         policy: sizes and ages.
-        engine: does what is due.
+        teacher: does what is due.
+        learner: whom it teaches.
         meters: told how long it takes.
     """
 
-    def __init__(self, policy: LearningPolicy, engine: Engine, meters: Meters) -> None:
-        self._policy, self._engine, self._meters = policy, engine, meters
+    def __init__(self, policy: LearningPolicy, teacher: Teacher, learner: OnlineLearner, meters: Meters) -> None:
+        self._policy, self._teacher, self._learner, self._meters = policy, teacher, learner, meters
         self._replays_due = 0
         self._oldest_pending_at: float | None = None
-        self._num_drift_alarms = engine.learner.drift.num_alarms
+        self._num_drift_alarms = learner.drift.num_alarms
 
     @property
     def is_urgent(self) -> bool:
         """So much waits that it goes before the next micro-batch."""
-        return self._engine.learner.num_pending >= MAX_PENDING_BATCHES * self._policy.batch_size
+        return self._learner.num_pending >= MAX_PENDING_BATCHES * self._policy.batch_size
 
     @property
     def due_at(self) -> float | None:
@@ -60,13 +62,13 @@ class Learning:
 
     def note_examples(self, now: float) -> None:
         """Examples may have come."""
-        if self._oldest_pending_at is None and self._engine.learner.num_pending:
+        if self._oldest_pending_at is None and self._learner.num_pending:
             self._oldest_pending_at = now
 
     def note_learned(self, now: float) -> None:
         """Some batches were learned."""
         self._tell_drift()
-        self._oldest_pending_at = now if self._engine.learner.num_pending else None
+        self._oldest_pending_at = now if self._learner.num_pending else None
         self._replays_due = self._policy.replay_ratio  # what could not be replayed in time is let go
 
     def next_piece(self, now: float, *, is_behind: bool) -> Callable[[], bool] | None:
@@ -74,9 +76,9 @@ class Learning:
 
         A piece takes some milliseconds, and micro-batches go before the next.
         """
-        num_pending = self._engine.learner.num_pending
+        num_pending = self._learner.num_pending
         is_old = self.due_at is not None and now >= self.due_at
-        if self._engine.has_begun_to_learn or num_pending >= self._policy.batch_size or (num_pending and is_old):
+        if self._teacher.has_begun or num_pending >= self._policy.batch_size or (num_pending and is_old):
             return partial(self._learn_some, is_behind=is_behind)
         return None
 
@@ -85,23 +87,23 @@ class Learning:
         if not self._replays_due:
             return None
         self._replays_due -= 1
-        return self._engine.replay_batch
+        return self._teacher.replay_batch
 
     def learn_what_waits(self) -> None:
         """On the model thread: all full batches, as fast as it goes; then call `note_learned`."""
-        for _ in range(self._engine.learner.num_pending // self._policy.batch_size):
+        for _ in range(self._learner.num_pending // self._policy.batch_size):
             while not self._learn_some(is_behind=True):
                 pass
 
     def _learn_some(self, *, is_behind: bool) -> bool:
-        is_learned = self._engine.learn_some(is_behind=is_behind)
-        if is_learned and self._engine.last_step_ms is not None:
-            self._meters.learn.observe(self._engine.last_step_ms / 1_000)
+        is_learned = self._teacher.learn_some(is_behind=is_behind)
+        if is_learned and self._teacher.last_step_ms is not None:
+            self._meters.learn.observe(self._teacher.last_step_ms / 1_000)
         return is_learned
 
     def _tell_drift(self) -> None:
-        num_alarms = self._engine.learner.drift.num_alarms
+        num_alarms = self._learner.drift.num_alarms
         if num_alarms > self._num_drift_alarms:
-            step = self._engine.learner.model_step
+            step = self._learner.model_step
             logger.warning("drift alarm %d at model step %d: the loss rose beyond noise", num_alarms, step)
         self._num_drift_alarms = num_alarms

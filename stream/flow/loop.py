@@ -15,10 +15,11 @@ from checkpoints.manifest import Manifest
 from checkpoints.store import CheckpointStore
 from stream.broker.publisher import Publisher
 from stream.errors import ConfigError
-from stream.flow.engine import Engine, StateChanges, next_offsets
+from stream.flow.engine import Engine, StateChanges
 from stream.flow.intake import Chunk, Intake
 from stream.flow.latency import RecentLatency
 from stream.flow.learning import Learning, LearningPolicy
+from stream.flow.manifests import next_offsets
 from stream.flow.model_thread import ModelThread
 from stream.flow.refusals import RefusalLimit, RefusalLog
 from stream.flow.updater import Outcome
@@ -133,7 +134,7 @@ class Flow:
         self._confirm_ownership = confirm_ownership
         self._meters = meters
         self._model_thread = model_thread
-        self._learning = Learning(policy.learning, engine, meters)
+        self._learning = Learning(policy.learning, engine.teacher, engine.learner, meters)
         self._refusals = RefusalLimit(policy.dead_letter_limit_ratio)
         self._refusal_log = RefusalLog(policy.log_ids)
         self._committer: OffsetCommitter | None = None

@@ -49,18 +49,18 @@ def readings(view: WorkerView) -> Iterator[Reading]:
 def _of_engine(engine: Engine) -> Iterator[Reading]:
     for topic, entry in dict(engine.updater.ledger).items():
         yield from _of_topic(topic, entry)
-    learner = engine.learner
+    learner, teacher = engine.learner, engine.teacher
     yield Reading("pending_examples", learner.num_pending)
-    yield Reading("learned_total", engine.num_learned)
-    yield Reading("left_out_total", engine.num_left_out)
-    yield Reading("learn_ratio", engine.learn_ratio)
-    yield Reading("replayed_total", engine.num_replayed)
-    yield Reading("replay_ratio", engine.num_replayed / max(engine.num_learned, 1))
+    yield Reading("learned_total", teacher.num_learned)
+    yield Reading("left_out_total", teacher.num_left_out)
+    yield Reading("learn_ratio", teacher.learn_ratio)
+    yield Reading("replayed_total", teacher.num_replayed)
+    yield Reading("replay_ratio", teacher.num_replayed / max(teacher.num_learned, 1))
     yield Reading("model_steps_total", learner.model_step)
     yield Reading("recompilations_total", engine.recompiles)
-    if engine.last_loss is not None and engine.last_gate_loss is not None:
-        yield Reading("loss", engine.last_loss)
-        yield Reading("gate_loss", engine.last_gate_loss)
+    if teacher.last_loss is not None and teacher.last_gate_loss is not None:
+        yield Reading("loss", teacher.last_loss)
+        yield Reading("gate_loss", teacher.last_gate_loss)
     yield from _of_quality(learner.prequential.recent)
     yield Reading("scored_total", learner.prequential.total.num_predictions)
     yield Reading("drift_alarms_total", learner.drift.num_alarms)

@@ -23,7 +23,7 @@ def an_engine() -> Engine:
         clicks = [a_click(f"u{n % 1_000}", f"i{n}", NOW_MS - NUM_ITEMS + n) for n in range(start, start + 1_000)]
         engine.process([a_chunk(clicks)])
         while engine.learner.num_pending:
-            engine.learn_batch()
+            engine.teacher.learn_batch()
     engine.begin(1)
     while any([*engine.moved_item_vectors()]):
         pass

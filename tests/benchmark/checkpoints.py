@@ -47,7 +47,7 @@ class Live:
             self.engine.process([a_chunk(batch, first_offset=self._offset)])
             self._offset += len(batch)
             while self.engine.learner.num_pending >= self.settings.learn_batch_size:
-                self.engine.learn_batch()
+                self.engine.teacher.learn_batch()
 
     def save(self, store: CheckpointStore) -> dict[str, float]:
         """One checkpoint; its pause is what the encode path notices, the write happens beside it."""

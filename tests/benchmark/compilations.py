@@ -51,9 +51,9 @@ def live(engine: Engine, settings: Settings, num_batches: int) -> None:
         offset += size
         is_behind = bool(random.integers(2))
         while engine.learner.num_pending > random.integers(settings.learn_batch_size):
-            engine.learn_batch(is_behind=is_behind)
+            engine.teacher.learn_batch(is_behind=is_behind)
         for _ in range(random.integers(3)):
-            engine.replay_batch()
+            engine.teacher.replay_batch()
         for _ in engine.moved_item_vectors():
             pass
         engine.serve()

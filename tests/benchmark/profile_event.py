@@ -18,8 +18,9 @@ from faust.types import TP
 
 from models import runtime
 from stream.flow.agents import decode_chunk
-from stream.flow.engine import Engine, admission_policy
+from stream.flow.engine import Engine
 from stream.flow.intake import Chunk
+from stream.flow.slices import admission_policy
 from stream.settings import Settings
 from tests.benchmark.shop import Shop
 
@@ -36,7 +37,7 @@ LINES = (  # label, file's end, function
     ("  wait for it (device)", "models/reader.py", "reading"),
     ("  long-term interest, drift", "users/interests.py", "advance"),
     ("updates to bytes", "flow/record_encoder.py", "updates"),
-    ("learn", "flow/engine.py", "learn_batch"),
+    ("learn", "flow/teacher.py", "learn_batch"),
     ("  rank a sample (device)", "models/ranker.py", "ranked"),
     ("  new items start (device)", "models/learner.py", "_start_items"),
     ("  gate's batch and step", "models/learner.py", "_teach_gate"),
@@ -86,7 +87,7 @@ def drain(engine: Engine, settings: Settings, records: list[tuple[int, bytes, by
         outcome = engine.process(chunks_of(records[start : start + size], settings, start))
         _ = outcome.updates
         while engine.learner.num_pending >= settings.learn_batch_size:
-            engine.learn_batch(is_behind=True)
+            engine.teacher.learn_batch(is_behind=True)
         if start % (16 * size) == 0:
             for _ in engine.moved_item_vectors():
                 pass

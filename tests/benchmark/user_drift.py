@@ -83,9 +83,9 @@ def _updates(engine: Engine, settings: Settings, events: list[Event]) -> list[tu
 def _learn(engine: Engine) -> None:
     """What a worker that has time learns."""
     while engine.learner.num_pending >= engine.learner.config.batch_size:
-        engine.learn_batch()
+        engine.teacher.learn_batch()
         for _ in range(engine.learner.config.replay_ratio):
-            engine.replay_batch()
+            engine.teacher.replay_batch()
 
 
 def main() -> None:

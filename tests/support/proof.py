@@ -15,8 +15,10 @@ from models.queries import normalise
 from stream.broker.dead_letter_box import read_dead_letters
 from stream.broker.topic_reader import TopicReader
 from stream.flow.audit import Judged, in_order_of_arrival, judge_log, ledger_of
-from stream.flow.engine import Engine, admission_policy, next_offsets
+from stream.flow.engine import Engine
 from stream.flow.ledger import TopicLedger
+from stream.flow.manifests import next_offsets
+from stream.flow.slices import admission_policy
 from stream.flow.updater import Updater, WindowEvent
 from stream.records.events import KIND_OF_EVENT_CLASS, Search
 from stream.records.updates import decode_update

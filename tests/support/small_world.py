@@ -19,9 +19,11 @@ from checkpoints.manifest import Manifest
 from stream.broker.positions import Positions
 from stream.broker.transport import Run
 from stream.flow.agents import BatchAgents
-from stream.flow.engine import Engine, StateChanges, next_offsets, updater_policy
+from stream.flow.engine import Engine, StateChanges
 from stream.flow.intake import Intake
+from stream.flow.manifests import next_offsets
 from stream.flow.record_encoder import RecordEncoder
+from stream.flow.slices import updater_policy
 from stream.flow.updater import Updater
 from stream.records.updates import EncodedRecord, decode_update
 from stream.settings import Settings

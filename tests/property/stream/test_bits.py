@@ -45,9 +45,9 @@ def go_on(engine: Engine, first: int, end: int) -> list[EncodedRecord]:
     for number in range(first, end):
         for _, records in sorted(engine.process(a_micro_batch(number)).updates.items()):
             sent += records
-        engine.learn_batch()
+        engine.teacher.learn_batch()
         if number % 2:
-            engine.replay_batch()
+            engine.teacher.replay_batch()
     return sent
 
 

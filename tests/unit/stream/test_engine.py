@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stream.errors import ConfigError
-from stream.flow.engine import check_fingerprint, fingerprint
+from stream.flow.manifests import check_fingerprint, fingerprint
 from stream.settings import Settings
 
 

@@ -22,13 +22,13 @@ def engine(monkeypatch):
 def test_a_checkpoint_between_two_pieces_is_one_after_the_last(engine, tmp_path):
     for number in (4, 5):
         engine.process(a_micro_batch(number))
-    num_learned, num_ranked = engine.num_learned, engine.learner.prequential.total.num_predictions
-    assert not engine.learn_some()
-    assert engine.has_begun_to_learn
+    num_learned, num_ranked = engine.teacher.num_learned, engine.learner.prequential.total.num_predictions
+    assert not engine.teacher.learn_some()
+    assert engine.teacher.has_begun
     engine.process(a_micro_batch(6))
     CheckpointStore(tmp_path, kept=2).save(*engine.take_changes())
-    assert not engine.has_begun_to_learn
-    assert engine.num_learned == num_learned + SETTINGS.learn_batch_size
+    assert not engine.teacher.has_begun
+    assert engine.teacher.num_learned == num_learned + SETTINGS.learn_batch_size
     assert engine.learner.prequential.total.num_predictions > num_ranked
 
     restored, saved = Engine(ALL_SCORED), CheckpointStore(tmp_path, kept=2).restore()
@@ -42,6 +42,6 @@ def test_a_checkpoint_between_two_pieces_is_one_after_the_last(engine, tmp_path)
 
 def test_nothing_waits_nothing_is_begun(engine):
     while engine.learner.num_pending:
-        engine.learn_batch()
-    assert engine.learn_some()
-    assert not engine.has_begun_to_learn
+        engine.teacher.learn_batch()
+    assert engine.teacher.learn_some()
+    assert not engine.teacher.has_begun

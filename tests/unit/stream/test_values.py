@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stream.flow.engine import updater_policy
+from stream.flow.slices import updater_policy
 from stream.records.events import Click
 from stream.settings import Settings
 from stream.users.values import REFRESH

@@ -32,7 +32,7 @@ async def test_an_interest_is_of_unit_length_beside_its_long_term_course(client:
 
 async def test_recommendations_are_what_the_engine_recommends_the_likeliest_first(client: Client, engine: Engine):
     while engine.learner.num_pending:
-        engine.learn_batch()
+        engine.teacher.learn_batch()
     body = await (await client.get("/users/u1/recommendations?k=3")).json()
 
     expected = engine.recommend("u1", 3) or []

@@ -91,5 +91,6 @@ async def test_one_who_does_not_listen_misses_events_and_holds_nobody_up(view: W
 
 
 def test_no_loss_is_told_before_the_first_learned_batch_has_one(engine: Engine):
-    engine.learn_batch()  # its loss is read some batches later
-    assert (engine.num_learned > 0, engine.last_loss, engine.last_gate_loss) == (True, None, None)
+    teacher = engine.teacher
+    teacher.learn_batch()  # its loss is read some batches later
+    assert (teacher.num_learned > 0, teacher.last_loss, teacher.last_gate_loss) == (True, None, None)
