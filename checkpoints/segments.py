@@ -90,7 +90,7 @@ class Segments:
             sync_directory(self._directory)
             self._heads[number] = {"about": dict(about), "num_bytes": num_bytes}
         except Exception as error:
-            self._clear(f"{number}{DRAFT}*")
+            self._clear(f"{draft.name}*")  # not others of this number: they may be the next owner's
             if isinstance(error, (OSError, ValueError, RuntimeError)):
                 raise OSError(f"segment {number} could not be written: {error}") from error
             raise

@@ -230,6 +230,22 @@ def test_a_process_that_slept_right_before_it_publishes_finds_nothing_to_publish
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_process_that_was_replaced_while_it_wrote_leaves_what_its_successor_writes_alone(tmp_path):
+    def confirm() -> None:
+        raise LeaseLostError
+
+    def wake() -> None:
+        with pytest.raises(LeaseLostError):
+            slept.save([row(0, 1)], a_manifest())
+
+    slept = CheckpointStore(tmp_path, 2, confirm)
+    successor = CheckpointStore(tmp_path, 2, wake)  # is about to publish under the same number
+
+    number = successor.save([row(1, 2)], a_manifest())
+
+    assert rows_of(reopened(tmp_path), number) == [0, 2, 0, 0]
+
+
 def test_the_newest_incarnation_is_known_from_the_checkpoints(store):
     store.save([row(0, 1)], a_manifest(incarnation=7))
 
