@@ -9,9 +9,11 @@ import hypothesis
 import pytest
 from kafka.net.inet import KafkaNetSocket
 
+from tests.support.compiling import XLA_FLAGS
 from tests.support.kafka import Kafka, NoKafkaError, start_kafka, start_own_kafka
 from tests.support.worker import NICENESS_VARIABLE
 
+os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)  # of workers too
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")  # brokers live too short for more
 
 hypothesis.settings.register_profile("busy machine", deadline=None)  # a first call may compile, or wait for others

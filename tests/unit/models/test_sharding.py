@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 
 from models.sharding import DevicesError
+from tests.support.compiling import XLA_FLAGS
 from tests.unit.models.builders import a_learner
 
 ROOT = Path(__file__).parents[3]
-FLAGS = (  # code that is compiled in half the time, for it runs for seconds only
-    "--xla_force_host_platform_device_count=4 --xla_cpu_multi_thread_eigen=false "
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-)
+FLAGS = f"--xla_force_host_platform_device_count=4 {XLA_FLAGS}"
 TOLERANCE = 1e-5  # devices add up in another order: 4e-7 after these 100 steps, 6 units in the last place of float32
 
 Found = dict[str, Any]
