@@ -10,7 +10,7 @@ import numpy as np
 from models.reader import Reader
 from models.saving import Array
 from models.vocabulary import SlotTable
-from stream.users.interests import InterestState
+from stream.users.interests import EmissionPolicy, InterestState
 from stream.users.windows import Windows
 
 REMEMBERED_USERS = 4_096  # of the last updates; 32 KB
@@ -59,13 +59,17 @@ class Onlooker:
         windows: a row a user.
         interests: a row a user.
         reader: encodes, and has the items.
+        policy: of the long-term interest.
     """
 
-    def __init__(self, users: SlotTable, windows: Windows, interests: InterestState, reader: Reader) -> None:
+    def __init__(
+        self, users: SlotTable, windows: Windows, interests: InterestState, reader: Reader, policy: EmissionPolicy
+    ) -> None:
         self._users = users
         self._windows = windows
         self._interests = interests
         self._reader = reader
+        self._policy = policy
         self._recent: deque[int] = deque(maxlen=REMEMBERED_USERS)
 
     def note(self, users: Array) -> None:
@@ -82,8 +86,8 @@ class Onlooker:
         known = {user_id: slot for user_id in user_ids if (slot := self._users.get(user_id))}
         rows = np.array(list(known.values()), np.int64)
         interest = self._reader.encode(self._windows.newest(rows, self._reader.config.encoder_window))
-        looked = self._interests.look(rows, interest)
         num_events, newest_ms = self._windows.num_events(rows), self._windows.newest_ms(rows)
+        looked = self._interests.look(rows, interest, newest_ms, self._policy)
         return Sighting(list(known), interest, looked.long_term, looked.drift, num_events, newest_ms)
 
     def path(self, user_id: str, since_ms: int) -> Path:

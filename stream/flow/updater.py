@@ -128,7 +128,7 @@ class Updater:
         self._admission = AdmissionState(rows)
         self._interests = InterestState(learner.config.dim, rows)
         self._erasures = Erasures(policy.max_erasures)
-        self.onlooker = Onlooker(self._users, self._windows, self._interests, learner.served)
+        self.onlooker = Onlooker(self._users, self._windows, self._interests, learner.served, policy.emission)
         self.num_erasures = 0
         self.ledger: dict[str, TopicLedger] = {}
         self.next_offsets: dict[TP, int] = {}
@@ -187,7 +187,8 @@ class Updater:
         if not num_events:
             return None
         vectors = self.learner.served.encode(self._windows.newest(users, self._policy.encoder_window))
-        return self._interests.look(users, vectors), int(self._windows.newest_ms(users)[0]), num_events
+        newest_ms = self._windows.newest_ms(users)
+        return self._interests.look(users, vectors, newest_ms, self._policy.emission), int(newest_ms[0]), num_events
 
     def recommend(self, user_id: str, policy: TopItemsPolicy) -> TopItems | None:
         """What the user is likely to want next, best first; None for one that is not known."""

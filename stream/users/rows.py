@@ -1,6 +1,6 @@
 """Named arrays with a row a user that are saved and forgotten together; some grow with what a user has."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -12,6 +12,23 @@ from models.saving import Array, Column, Saved, State
 BLOCK = 8  # positions that a row takes at a time
 NO_BLOCK = 0  # holds zeros, for all positions that nobody has written
 RESTORED_AT_ONCE = 65_536  # rows; copies of more would take memory that nobody needs afterwards
+
+Columns = Mapping[str, Array]
+
+
+class SavedForm(NamedTuple):
+    """How rows are saved, where they are kept in fewer bytes; of both forms a checkpoint has the saved one.
+
+    Attributes:
+        saved: some rows' columns as they are saved, by their saved names, from those that are kept.
+        kept: the reverse.
+    """
+
+    saved: Callable[[Columns], Columns]
+    kept: Callable[[Columns], Columns]
+
+
+AS_KEPT = SavedForm(saved=lambda columns: columns, kept=lambda columns: columns)
 
 
 class Blocks(NamedTuple):
@@ -69,6 +86,7 @@ class UserRows(Saved):
         rows: users there is room for; rows that were never touched cost no memory, only addresses.
         growing: dtype of each growing column.
         length: positions of a row of those at the most.
+        form: how they are saved.
     """
 
     def __init__(
@@ -77,8 +95,10 @@ class UserRows(Saved):
         rows: int,
         growing: Mapping[str, DTypeLike] | None = None,
         length: int = 0,
+        form: SavedForm = AS_KEPT,
     ) -> None:
         super().__init__()
+        self._form = form
         self._columns: dict[str, Array] = {
             name: np.zeros((rows, *shape), dtype) for name, (dtype, shape) in columns.items()
         }
@@ -135,9 +155,10 @@ class UserRows(Saved):
         return {name: column[: self._end] for name, column in self._columns.items()}
 
     def rows_of(self, rows: Array) -> dict[str, Array | list[bytes]]:
-        """The content of `rows` of all columns, growing ones by their saved names."""
-        positions = self.positions_of(rows)
-        return {**super().rows_of(rows), **{_saved_name(name): column for name, column in positions.items()}}
+        """The content of `rows` of all columns as it is saved; copies."""
+        fixed = {name: column[rows] for name, column in self._columns.items()}
+        growing = {_saved_name(name): column for name, column in self.positions_of(rows).items()}
+        return dict(self._form.saved({**fixed, **growing}))
 
     def positions_of(self, rows: Array) -> dict[str, Array]:
         """The content of `rows` of growing columns: `[rows, length]` each, zeros behind what there is; copies."""
@@ -149,12 +170,13 @@ class UserRows(Saved):
     def restore(self, state: State) -> None:
         """Become what `state` came from; that of a table without rows may be empty."""
         self._end = len(next(iter(state.values()), ()))
-        if state:
+        for start in range(0, self._end, RESTORED_AT_ONCE):
+            some = slice(start, min(start + RESTORED_AT_ONCE, self._end))
+            kept = self._form.kept({name: column[some] for name, column in state.items()})
             for name, column in self._columns.items():
-                column[: self._end] = state[name]
-            for start in range(0, self._end if self._growing else 0, RESTORED_AT_ONCE):
-                some = slice(start, start + RESTORED_AT_ONCE)
-                self._restore_growing(start, {name: state[_saved_name(name)][some] for name in self._growing})
+                column[some] = kept[name]
+            if self._growing:
+                self._restore_growing(start, {name: kept[_saved_name(name)] for name in self._growing})
         self.tracker.clear()
 
     def _restore_growing(self, start: int, saved: Mapping[str, Array]) -> None:

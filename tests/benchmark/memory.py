@@ -3,7 +3,7 @@
     .venv/bin/python -m tests.benchmark.memory [--users 500000]
 
 Users come through micro-batches. First users of one event that has no `event_id`, then as many whose event has one,
-which is remembered for them; then a twentieth as many whose windows are full, the most that a user without event ids
+which is remembered for them; then three tenths as many whose windows are full, the most that a user without event ids
 can take. Changes are taken as for checkpoints; the copies are gone when memory is looked at.
 """
 
@@ -25,7 +25,7 @@ from tests.benchmark.shop import Record
 COMMAND = ".venv/bin/python -m tests.benchmark.memory"
 GIB, MILLION = 2**30, 1_000_000
 ITEMS = 10_000
-FULL_SHARE = 0.05
+FULL_SHARE = 0.3
 BEFORE = 20_000  # users after whom the process has all that it needs but for them
 
 
