@@ -135,11 +135,14 @@ class Updater:
 
     def compile(self) -> None:
         """Compile the loops over users; needs no state, changes none."""
-        windows, admission = Windows(self._policy.window_size, rows=2), AdmissionState(rows=2)
+        policy, dim = self._policy, self.learner.config.dim
+        windows, admission = Windows(policy.window_size, rows=2), AdmissionState(rows=2)
         user, kind, now_ms = np.ones(1, np.int32), np.zeros(1, np.int8), np.ones(1, np.int64)
-        admission.judge(user, kind, now_ms, np.ones(1, np.uint64), self._policy.admission)
-        windows.push(NewEvents(user, user, kind, now_ms, np.zeros(1, np.float16)), self._policy.encoder_window)
-        windows.newest(user, self._policy.encoder_window)
+        admission.judge(user, kind, now_ms, np.ones(1, np.uint64), policy.admission)
+        windows.push(NewEvents(user, user, kind, now_ms, np.zeros(1, np.float16)), policy.encoder_window)
+        windows.newest(user, policy.encoder_window)
+        windows.forget_slots(user)
+        InterestState(dim, rows=2).advance(user, np.ones((1, dim), np.float32), now_ms, policy.emission)
 
     def process(self, chunks: Sequence[Chunk], meanwhile: Callable[[], None] = lambda: None) -> Outcome:
         """Let the records of `chunks` change the state.

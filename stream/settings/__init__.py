@@ -35,7 +35,10 @@ __all__ = ["CONFIG_FILE_VARIABLE", "DEFAULT_CONFIG_FILE", "ENV_PREFIX", "Setting
 
 _DEFAULT_MODEL = ModelConfig()
 
+MAX_SLOTS = 2**28  # of items, and of queries: windows keep a slot and a kind of event in 32 bits
+
 PositiveInt = Annotated[int, Field(gt=0)]
+Slots = Annotated[int, Field(gt=0, le=MAX_SLOTS)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 
@@ -134,9 +137,7 @@ class Settings(KafkaSettings):
     encoder_window: PositiveInt = Field(
         _DEFAULT_MODEL.encoder_window, description="Newest window positions that the encoder reads."
     )
-    max_items: PositiveInt = Field(
-        _DEFAULT_MODEL.max_items, description="Item slots; the items not seen for longest leave."
-    )
+    max_items: Slots = Field(_DEFAULT_MODEL.max_items, description="Item slots; the items not seen for longest leave.")
     item_admission_count: PositiveInt = Field(
         _DEFAULT_MODEL.item_admission_count,
         description="Occurrences after which an item gets a vector of its own.",
@@ -146,7 +147,7 @@ class Settings(KafkaSettings):
         description="Clicks and purchases after which an item that is not among them leaves; 0 keeps it while there is "
         "room.",
     )
-    max_queries: PositiveInt = Field(_DEFAULT_MODEL.max_queries, description="Different queries kept.")
+    max_queries: Slots = Field(_DEFAULT_MODEL.max_queries, description="Different queries kept.")
     learn_batch_size: Annotated[int, Field(ge=8)] = Field(
         _DEFAULT_MODEL.batch_size, description="Events of one learning step."
     )

@@ -11,11 +11,12 @@ from models.features import KINDS
 from models.saving import Array
 from stream.errors import EventError
 from stream.records.events import Event
-from stream.users.rows import Blocks, UserRows, place, taken_place
+from stream.users.rows import Blocks, Columns, SavedForm, UserRows, place, taken_place
 
 REMEMBERED_IDS = 64  # event ids kept for each user that sends them; up to 512 bytes
 NO_ID = 0
-MINUTE_US = 60_000_000
+MINUTE_MS = 60_000
+MINUTE_US = 1_000 * MINUTE_MS
 
 
 class Verdict(IntEnum):
@@ -73,12 +74,13 @@ class AdmissionState:
         self.rows = UserRows(
             {
                 "newest_ms": (np.int64, (len(KINDS),)),
-                "full_until_us": (np.int64, (len(KINDS),)),
-                "num_ids": (np.int64, ()),
+                "filled_us": (np.uint32, (len(KINDS),)),
+                "num_ids": (np.uint8, ()),
             },
             rows,
             {"ids": np.uint64},
             REMEMBERED_IDS,
+            SavedForm(_as_saved, _as_kept),
         )
 
     def judge(
@@ -103,17 +105,47 @@ class AdmissionState:
         """
         verdicts = np.empty(len(users), np.uint8)
         rows = self.rows
-        known = _Known(rows["newest_ms"], rows["full_until_us"], rows.blocks, rows["ids"], rows["num_ids"])
+        known = _Known(rows["newest_ms"], rows["filled_us"], rows.blocks, rows["ids"], rows["num_ids"])
         events = _Events(users, kinds, times_ms, event_ids)
         _judge(known, events, policy.allowed_lateness_ms, policy.interval_us, verdicts)
         return verdicts
 
 
+def _as_saved(kept: Columns) -> Columns:
+    """A minute is saved as the time until which it is full, and ids are counted in 64 bits."""
+    newest_ms, filled_us = kept["newest_ms"], kept["filled_us"].astype(np.int64)
+    full_until_us = np.where(filled_us > 0, 1_000 * newest_ms + filled_us, 0)
+    return {
+        "newest_ms": newest_ms,
+        "full_until_us": full_until_us,
+        "num_ids": kept["num_ids"].astype(np.int64),
+        "growing/ids": kept["growing/ids"],
+    }
+
+
+def _as_kept(saved: Columns) -> Columns:
+    newest_ms, num_ids = saved["newest_ms"], saved["num_ids"]
+    return {
+        "newest_ms": newest_ms,
+        "filled_us": np.maximum(saved["full_until_us"] - 1_000 * newest_ms, 0),
+        "num_ids": np.where(num_ids < REMEMBERED_IDS, num_ids, REMEMBERED_IDS + num_ids % REMEMBERED_IDS),
+        "growing/ids": saved["growing/ids"],
+    }
+
+
 class _Known(NamedTuple):
-    """The columns of `AdmissionState`; the n-th id of a user is at position `n % REMEMBERED_IDS` of `ids`."""
+    """The columns of `AdmissionState`; the n-th id of a user is at position `n % REMEMBERED_IDS` of `ids`.
+
+    Attributes:
+        newest_ms: `[users, kinds]` int64 event times.
+        filled_us: `[users, kinds]` uint32, how much of a minute the events fill, as of the newest one.
+        blocks: where a user's ids are.
+        ids: uint64.
+        num_ids: `[users]` uint8; from `2 * REMEMBERED_IDS` on it is as if there had been half as many.
+    """
 
     newest_ms: Array
-    full_until_us: Array
+    filled_us: Array
     blocks: Blocks
     ids: Array
     num_ids: Array
@@ -136,28 +168,43 @@ def _is_known(known: _Known, user: int, event_id: int) -> bool:
     return False
 
 
+@inlined
+def _remember(known: _Known, user: int, event_id: int) -> None:
+    num_ids = known.num_ids[user]
+    known.ids[taken_place(known.blocks, user, num_ids % REMEMBERED_IDS)] = event_id
+    known.num_ids[user] = num_ids + 1 if num_ids + 1 < 2 * REMEMBERED_IDS else REMEMBERED_IDS
+
+
+@inlined
+def _advance(known: _Known, user: int, kind: int, time_ms: int) -> None:
+    """A minute empties as time goes by."""
+    passed_ms = time_ms - known.newest_ms[user, kind]
+    if passed_ms > 0:
+        known.newest_ms[user, kind] = time_ms
+        filled_us = np.int64(known.filled_us[user, kind])
+        if filled_us > 0:  # who has no limit shall not pay for its memory
+            known.filled_us[user, kind] = max(filled_us - 1_000 * min(passed_ms, MINUTE_MS), 0)
+
+
 @Compiled
 def _judge(known: _Known, events: _Events, allowed_lateness_ms: int, interval_us: int, verdicts: Array) -> None:
     """Floods: a leaking bucket for each user and kind (GCRA, ITU-T I.371) holds a minute; only what counts fills it.
 
     A straggler counts as of now, so that it is not taken for a flood of the past.
     """
-    newest_ms, full_until_us = known.newest_ms, known.full_until_us
     for i in range(len(verdicts)):
         user, kind, time_ms = events.users[i], events.kinds[i], events.times_ms[i]
         if events.ids[i] != NO_ID:
             if _is_known(known, user, events.ids[i]):
                 verdicts[i] = Verdict.DUPLICATE
                 continue
-            known.ids[taken_place(known.blocks, user, known.num_ids[user] % REMEMBERED_IDS)] = events.ids[i]
-            known.num_ids[user] += 1
-        is_late = time_ms < newest_ms[user, kind] - allowed_lateness_ms
-        newest_ms[user, kind] = max(newest_ms[user, kind], time_ms)
+            _remember(known, user, events.ids[i])
+        is_late = time_ms < known.newest_ms[user, kind] - allowed_lateness_ms
+        _advance(known, user, kind, time_ms)
         verdicts[i] = Verdict.LATE if is_late else Verdict.ADMITTED
         if interval_us and not is_late:
-            now_us = newest_ms[user, kind] * 1_000
-            filled_us = max(full_until_us[user, kind], now_us) + interval_us
-            if filled_us - now_us > MINUTE_US:
+            filled_us = np.int64(known.filled_us[user, kind]) + interval_us
+            if filled_us > MINUTE_US:
                 verdicts[i] = Verdict.FLOOD
             else:
-                full_until_us[user, kind] = filled_us
+                known.filled_us[user, kind] = filled_us

@@ -5,11 +5,13 @@ from typing import Self
 
 import numpy as np
 
+from models.compiled import Compiled
 from models.saving import Array
 from stream.users.rows import Columns, SavedForm, UserRows
 
 UNIT = np.float32(32_767)  # what 1 is kept as: a component is at most 1.6e-5 off
 KEPT_SHARE = 1 / 64  # of the way to an interest, before the long-term one is kept anew; rounding would eat lesser steps
+KEEP_NOTHING = 2.0  # no share is as much
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class InterestState:
 
     def __init__(self, dim: int, rows: int = 1_024) -> None:
         columns = {"long_term": (np.int16, (dim,)), "emitted": (np.int16, (dim,)), "time_ms": (np.int64, ())}
-        self.rows = UserRows(columns, rows, form=SavedForm(_saved, _kept))
+        self.rows = UserRows(columns, rows, form=SavedForm(_as_saved, _as_kept))
 
     def advance(self, users: Array, interest: Array, times_ms: Array, policy: EmissionPolicy) -> Interests:
         """Filter the new interests of some different users.
@@ -66,25 +68,31 @@ class InterestState:
             times_ms: `[n]` int64, event time of each user's newest event.
             policy: time constant and threshold.
         """
-        share, long_term = self._followed(users, interest, times_ms, policy)
+        share, long_term = self._followed(users, interest, times_ms, policy, KEPT_SHARE)
         has_moved = share >= KEPT_SHARE
-        self.rows["long_term"][users[has_moved]] = _packed(long_term[has_moved])
         self.rows["time_ms"][users[has_moved]] = times_ms[has_moved]
         return _compared(interest, long_term, self._should_emit(users, interest, policy.min_distance))
 
     def look(self, users: Array, interest: Array, times_ms: Array, policy: EmissionPolicy) -> Interests:
         """What `advance` would say, but that nothing is to be emitted; changes nothing."""
-        _, long_term = self._followed(users, interest, times_ms, policy)
+        _, long_term = self._followed(users, interest, times_ms, policy, KEEP_NOTHING)
         return _compared(interest, long_term, np.zeros(len(users), bool))
 
     def _followed(
-        self, users: Array, interest: Array, times_ms: Array, policy: EmissionPolicy
+        self, users: Array, interest: Array, times_ms: Array, policy: EmissionPolicy, kept_share: float
     ) -> tuple[Array, Array]:
-        """How far each long-term interest follows, `[n]` float32, and where it is then, `[n, dim]` float32."""
-        kept = self.rows["long_term"][users]
+        """How far each long-term interest follows, `[n]` float32, and its direction then, `[n, dim]` float32.
+
+        Where it follows at least as far as `kept_share` it is kept.
+        """
         elapsed = np.maximum(times_ms - self.rows["time_ms"][users], 0) / policy.long_term_ms
-        share = np.where(kept.any(1), -np.expm1(-elapsed), 1.0).astype(np.float32)
-        return share, (1 - share[:, None]) * _unpacked(kept) + share[:, None] * interest
+        share = np.where(self._has_one(users), -np.expm1(-elapsed), 1.0).astype(np.float32)
+        long_term = interest * share[:, None]
+        _follow(self.rows["long_term"], users.astype(np.int64), share, kept_share, long_term)
+        return share, long_term
+
+    def _has_one(self, users: Array) -> Array:
+        return np.asarray(self.rows["long_term"][users].any(1))
 
     def _should_emit(self, users: Array, interest: Array, min_distance: float) -> Array:
         if min_distance == 0:
@@ -104,15 +112,30 @@ def _unpacked(packed: Array) -> Array:
     return packed.astype(np.float32) / UNIT
 
 
-def _saved(kept: Columns) -> Columns:
+def _as_saved(kept: Columns) -> Columns:
     return {**kept, "long_term": _unpacked(kept["long_term"]), "emitted": _unpacked(kept["emitted"])}
 
 
-def _kept(saved: Columns) -> Columns:
+def _as_kept(saved: Columns) -> Columns:
     return {**saved, "long_term": _packed(saved["long_term"]), "emitted": _packed(saved["emitted"])}
 
 
 def _compared(interest: Array, long_term: Array, should_emit: Array) -> Interests:
-    unit = long_term / np.maximum(np.linalg.norm(long_term, axis=1, keepdims=True), 1e-12)
-    drift = np.clip(1 - np.einsum("nd,nd->n", interest, unit), 0, 2)
-    return Interests(interest, unit, drift, should_emit)
+    drift = np.clip(1 - np.einsum("nd,nd->n", interest, long_term), 0, 2)
+    return Interests(interest, long_term, drift, should_emit)
+
+
+@Compiled
+def _follow(kept: Array, users: Array, share: Array, kept_share: float, long_term: Array) -> None:
+    """Add to `long_term`, which holds `share` of the interests, what stays of those kept; divide it by its length."""
+    for i in range(len(users)):
+        user, rest, squares = users[i], (np.float32(1) - share[i]) / UNIT, np.float32(0)
+        for j in range(long_term.shape[1]):
+            long_term[i, j] += rest * kept[user, j]
+            squares += long_term[i, j] * long_term[i, j]
+        if share[i] >= kept_share:
+            for j in range(long_term.shape[1]):
+                kept[user, j] = np.rint(max(min(long_term[i, j], np.float32(1)), np.float32(-1)) * UNIT)
+        length = max(np.sqrt(squares), np.float32(1e-12))
+        for j in range(long_term.shape[1]):
+            long_term[i, j] /= length

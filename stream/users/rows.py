@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 from models.compiled import inlined
 from models.saving import Array, Column, Saved, State
 
-BLOCK = 8  # positions that a row takes at a time
+BLOCK = 10  # positions that a row takes at a time; 50 fill five of them
 NO_BLOCK = 0  # holds zeros, for all positions that nobody has written
 RESTORED_AT_ONCE = 65_536  # rows; copies of more would take memory that nobody needs afterwards
 
@@ -36,13 +36,11 @@ class Blocks(NamedTuple):
 
     Attributes:
         of_row: `[rows, blocks of a row]` int32, `NO_BLOCK` where there is none yet.
-        owners: `[blocks]` int32, the row that has each block.
         free: `[blocks]` int32, a stack of blocks that were given back.
         counts: `[2]` int64: blocks that were ever taken, `NO_BLOCK` included, and how many of them are free.
     """
 
     of_row: Array
-    owners: Array
     free: Array
     counts: Array
 
@@ -50,8 +48,7 @@ class Blocks(NamedTuple):
     def empty(cls, rows: int, length: int) -> Self:
         """Room for `rows` rows of up to `length` positions."""
         of_row = np.zeros((rows, -(-length // BLOCK)), np.int32)
-        most = 1 + of_row.size
-        return cls(of_row, np.zeros(most, np.int32), np.zeros(most, np.int32), np.array([1, 0]))
+        return cls(of_row, np.zeros(1 + of_row.size, np.int32), np.array([1, 0]))
 
 
 @inlined
@@ -72,7 +69,6 @@ def taken_place(blocks: Blocks, row: int, position: int) -> int:
             block = blocks.counts[0]
             blocks.counts[0] += 1
         blocks.of_row[row, at] = block
-        blocks.owners[block] = row
     return int(blocks.of_row[row, at]) * BLOCK + position % BLOCK
 
 
@@ -87,6 +83,9 @@ class UserRows(Saved):
         growing: dtype of each growing column.
         length: positions of a row of those at the most.
         form: how they are saved.
+
+    Attributes:
+        end: one past the highest row that was ever touched.
     """
 
     def __init__(
@@ -105,14 +104,14 @@ class UserRows(Saved):
         self._length = length
         self.blocks = Blocks.empty(rows, length)
         self._growing: dict[str, Array] = {
-            name: np.zeros((len(self.blocks.owners), BLOCK), dtype) for name, dtype in (growing or {}).items()
+            name: np.zeros((len(self.blocks.free), BLOCK), dtype) for name, dtype in (growing or {}).items()
         }
-        self._end = 0
+        self.end = 0
 
     def touch(self, users: Array) -> None:
         """The rows of `users` change: they are part of the next checkpoint."""
         self.tracker.mark(users)
-        self._end = max(self._end, 1 + int(users.max(initial=-1)))
+        self.end = max(self.end, 1 + int(users.max(initial=-1)))
 
     def __getitem__(self, name: str) -> Array:
         """The column `name`; a growing one is flat."""
@@ -123,12 +122,8 @@ class UserRows(Saved):
         """What a user takes at the most; a column that nobody writes takes nothing."""
         fixed = sum(column.dtype.itemsize * int(np.prod(column.shape[1:])) for column in self._columns.values())
         position = sum(column.dtype.itemsize for column in self._growing.values())
-        per_block = self.blocks.of_row.itemsize + self.blocks.owners.itemsize + BLOCK * position
+        per_block = self.blocks.of_row.itemsize + BLOCK * position
         return fixed + per_block * self.blocks.of_row.shape[1]
-
-    def taken(self, name: str) -> Array:
-        """The blocks of a growing column that were ever taken: `[blocks, BLOCK]`."""
-        return self._growing[name][: self.blocks.counts[0]]
 
     def forget(self, users: Array) -> None:
         """Zero the rows of `users`."""
@@ -152,7 +147,7 @@ class UserRows(Saved):
 
     def tracked(self) -> Mapping[str, Column]:
         """The rows in use of the columns that do not grow."""
-        return {name: column[: self._end] for name, column in self._columns.items()}
+        return {name: column[: self.end] for name, column in self._columns.items()}
 
     def rows_of(self, rows: Array) -> dict[str, Array | list[bytes]]:
         """The content of `rows` of all columns as it is saved; copies."""
@@ -169,9 +164,9 @@ class UserRows(Saved):
 
     def restore(self, state: State) -> None:
         """Become what `state` came from; that of a table without rows may be empty."""
-        self._end = len(next(iter(state.values()), ()))
-        for start in range(0, self._end, RESTORED_AT_ONCE):
-            some = slice(start, min(start + RESTORED_AT_ONCE, self._end))
+        self.end = len(next(iter(state.values()), ()))
+        for start in range(0, self.end, RESTORED_AT_ONCE):
+            some = slice(start, min(start + RESTORED_AT_ONCE, self.end))
             kept = self._form.kept({name: column[some] for name, column in state.items()})
             for name, column in self._columns.items():
                 column[some] = kept[name]
@@ -189,7 +184,6 @@ class UserRows(Saved):
         first = self.blocks.counts[0]
         blocks = np.arange(first, first + len(rows))
         self.blocks.of_row[start + rows, at] = blocks
-        self.blocks.owners[blocks] = start + rows
         self.blocks.counts[0] += len(rows)
         for name, column in in_blocks.items():
             self._growing[name][blocks] = column[is_taken]

@@ -1,17 +1,20 @@
 """The rolling windows of all users: arrays that grow and compiled loops; knows neither Kafka nor the model."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 
 from models.compiled import Compiled, inlined
 from models.features import WindowBatch, gap_buckets
 from models.saving import Array
-from stream.users.rows import Blocks, UserRows, place, taken_place
+from stream.users.rows import BLOCK, Blocks, Columns, SavedForm, UserRows, place, taken_place
 from stream.users.values import ValueFilter, smooth
 
 MAX_AGE_MS = 2**32 - 1  # 49.7 days; older positions keep their order but no longer their distance
 FORGOTTEN_SLOT = 1  # stands for an item or query that has left; a shared fallback row of the model
+AGE_BITS, KIND_BITS = 32, 2  # of a position, under its slot
+
+Number = TypeVar("Number", int, Array)
 
 
 class NewEvents(NamedTuple):
@@ -51,8 +54,9 @@ class Windows:
     def __init__(self, size: int, value_filter: ValueFilter = "none", rows: int = 1_024) -> None:
         self.size = size
         self._value_filter = value_filter
-        growing = {"slots": np.int32, "kinds": np.int8, "values": np.float16, "ages_ms": np.uint32}
-        self.rows = UserRows({"newest_ms": (np.int64, ()), "num_events": (np.int64, ())}, rows, growing, size)
+        growing = {"positions": np.int64, "values": np.float16}
+        fixed = {"newest_ms": (np.int64, ()), "num_events": (np.uint32, ())}
+        self.rows = UserRows(fixed, rows, growing, size, SavedForm(_as_saved, _as_kept))
 
     def push(self, new: NewEvents, length: int) -> WindowBatch:
         """Insert events, one after the other.
@@ -77,9 +81,8 @@ class Windows:
     def of(self, user: int) -> tuple[Array, Array, Array]:
         """One user's window, oldest first: slots, kinds and event times in ms, `[events]` each."""
         there = slice(min(int(self.rows["num_events"][user]), self.size))
-        kept = {name: column[0, there] for name, column in self.rows.positions_of(np.array([user])).items()}
-        times_ms = self.rows["newest_ms"][user] - kept["ages_ms"].astype(np.int64)
-        return kept["slots"], kept["kinds"], times_ms
+        positions = self.rows.positions_of(np.array([user]))["positions"][0, there]
+        return slot_of(positions), kind_of(positions), self.rows["newest_ms"][user] - age_of(positions)
 
     def newest_ms(self, users: Array) -> Array:
         """`[n]` int64, event time of each user's newest event."""
@@ -87,42 +90,83 @@ class Windows:
 
     def num_events(self, users: Array) -> Array:
         """`[n]` int64, events of each user that have counted so far."""
-        return self.rows["num_events"][users]
+        return self.rows["num_events"][users].astype(np.int64)
 
     def forget_slots(self, slots: Array) -> None:
         """Let `FORGOTTEN_SLOT` stand for items (positive) or queries (negative) that have left the vocabulary."""
         if len(slots):
-            kept = self.rows.taken("slots")
-            is_gone = np.isin(kept, slots)
-            kept[is_gone] = FORGOTTEN_SLOT
-            self.rows.touch(self.rows.blocks.owners[np.flatnonzero(is_gone.any(1))])
+            lowest = int(slots.min())
+            is_gone = np.zeros(int(slots.max()) + 1 - lowest, bool)
+            is_gone[slots - lowest] = True
+            has_changed = np.zeros(len(self.rows.blocks.free), bool)
+            _forget(self._kept, lowest, is_gone, has_changed)
+            of_row = self.rows.blocks.of_row[: self.rows.end]
+            self.rows.touch(np.flatnonzero(has_changed[of_row].any(1)))
 
     @property
     def _kept(self) -> "_Kept":
         rows = self.rows
-        positions = rows["slots"], rows["kinds"], rows["values"].view(np.uint16), rows["ages_ms"]
-        return _Kept(rows.blocks, *positions, rows["newest_ms"], rows["num_events"], self.size)
+        values = rows["values"].view(np.uint16)
+        return _Kept(rows.blocks, rows["positions"], values, rows["newest_ms"], rows["num_events"], self.size)
+
+
+def _as_saved(kept: Columns) -> Columns:
+    """Slots, kinds and ages are saved apart."""
+    positions = kept["growing/positions"]
+    return {
+        "newest_ms": kept["newest_ms"],
+        "num_events": kept["num_events"].astype(np.int64),
+        "growing/slots": slot_of(positions).astype(np.int32),
+        "growing/kinds": kind_of(positions).astype(np.int8),
+        "growing/values": kept["growing/values"],
+        "growing/ages_ms": age_of(positions).astype(np.uint32),
+    }
+
+
+def _as_kept(saved: Columns) -> Columns:
+    slots, kinds, ages_ms = (saved[f"growing/{name}"].astype(np.int64) for name in ("slots", "kinds", "ages_ms"))
+    return {**saved, "growing/positions": position_of(slots, kinds, ages_ms)}
+
+
+@inlined
+def position_of(slot: Number, kind: Number, age_ms: Number) -> Number:
+    """What is kept of an event, in one number; a position that nobody has written is 0."""
+    return (((slot << KIND_BITS) | kind) << AGE_BITS) | age_ms
+
+
+@inlined
+def slot_of(position: Number) -> Number:
+    """Negative ones are of queries."""
+    return position >> (KIND_BITS + AGE_BITS)
+
+
+@inlined
+def kind_of(position: Number) -> Number:
+    """An index into `KINDS`."""
+    return (position >> AGE_BITS) & (2**KIND_BITS - 1)
+
+
+@inlined
+def age_of(position: Number) -> Number:
+    """Milliseconds from the event to the user's newest one."""
+    return position & (2**AGE_BITS - 1)
 
 
 class _Kept(NamedTuple):
-    """All windows as compiled loops see them; values are the bits of float16.
+    """All windows as compiled loops see them.
 
     Attributes:
-        blocks: where a user's positions are in the next four.
-        slots: int32.
-        kinds: int8.
-        values: uint16.
-        ages_ms: uint32.
+        blocks: where a user's positions are in the next two.
+        positions: int64, see `position_of`.
+        values: uint16, the bits of float16.
         newest_ms: `[users]` int64.
-        num_events: `[users]` int64.
+        num_events: `[users]` uint32.
         size: events of a window at the most.
     """
 
     blocks: Blocks
-    slots: Array
-    kinds: Array
+    positions: Array
     values: Array
-    ages_ms: Array
     newest_ms: Array
     num_events: Array
     size: int
@@ -164,14 +208,28 @@ def _length(kept: _Kept, user: int) -> int:
 def _copy(kept: _Kept, user: int, end: int, to: _Positions, row: int) -> None:
     """A user's positions before `end`, to `row`."""
     length = to.slots.shape[1]
-    for position in range(max(end - length, 0), end):
-        at, column = place(kept.blocks, user, position), length - end + position
-        to.slots[row, column] = kept.slots[at]
-        to.kinds[row, column] = kept.kinds[at]
+    start = max(end - length, 0)
+    before = kept.positions[place(kept.blocks, user, max(start - 1, 0))]
+    for number in range(start, end):
+        at, column = place(kept.blocks, user, number), length - end + number
+        position = kept.positions[at]
+        to.slots[row, column] = slot_of(position)
+        to.kinds[row, column] = kind_of(position)
         to.values[row, column] = kept.values[at]
-        if position > 0:
-            before = place(kept.blocks, user, position - 1)
-            to.gaps_ms[row, column] = np.int64(kept.ages_ms[before]) - np.int64(kept.ages_ms[at])
+        if number > 0:
+            to.gaps_ms[row, column] = age_of(before) - age_of(position)
+        before = position
+
+
+@Compiled
+def _forget(kept: _Kept, lowest: int, is_gone: Array, has_changed: Array) -> None:
+    """`is_gone`: of slots from `lowest` on; `has_changed`: of blocks, what becomes of them."""
+    for at in range(kept.blocks.counts[0] * BLOCK):
+        position = kept.positions[at]
+        slot = slot_of(position)
+        if lowest <= slot < lowest + len(is_gone) and is_gone[slot - lowest]:
+            kept.positions[at] = position_of(FORGOTTEN_SLOT, kind_of(position), age_of(position))
+            has_changed[at // BLOCK] = True
 
 
 @Compiled
@@ -187,41 +245,54 @@ def _put_value(kept: _Kept, at: int, value: int) -> None:
 
 
 @inlined
-def _put(kept: _Kept, at: int, new: NewEvents, event: int, age_ms: int) -> None:
-    kept.slots[at] = new.slots[event]
-    kept.kinds[at] = new.kinds[event]
-    kept.ages_ms[at] = age_ms
-    _put_value(kept, at, new.values[event])
+def _move(kept: _Kept, before: int, at: int) -> None:
+    kept.positions[at] = kept.positions[before]
+    _put_value(kept, at, kept.values[before])
 
 
 @inlined
-def _move(kept: _Kept, user: int, position: int, to: int) -> None:
-    before, at = place(kept.blocks, user, position), place(kept.blocks, user, to)
-    kept.slots[at] = kept.slots[before]
-    kept.kinds[at] = kept.kinds[before]
-    kept.ages_ms[at] = kept.ages_ms[before]
-    _put_value(kept, at, kept.values[before])
+def _move_up(kept: _Kept, user: int, start: int, length: int) -> None:
+    """Make room at `start`."""
+    at = taken_place(kept.blocks, user, length)
+    for number in range(length - 1, start - 1, -1):
+        before = place(kept.blocks, user, number)
+        _move(kept, before, at)
+        at = before
+
+
+@inlined
+def _move_down(kept: _Kept, user: int, end: int) -> None:
+    """Make room at `end`, in place of the oldest."""
+    for first in range(0, end, BLOCK):
+        start = place(kept.blocks, user, first)
+        for at in range(start, start + min(BLOCK - 1, end - first)):
+            _move(kept, at + 1, at)
+        if first + BLOCK <= end:
+            _move(kept, place(kept.blocks, user, first + BLOCK), start + BLOCK - 1)
 
 
 @inlined
 def _grow_older(kept: _Kept, user: int, time_ms: int) -> None:
     """Ages are measured from the newest event."""
-    shift = time_ms - kept.newest_ms[user]
+    shift, length = time_ms - kept.newest_ms[user], _length(kept, user)
     if shift > 0:
         kept.newest_ms[user] = time_ms
-        for position in range(_length(kept, user)):
-            at = place(kept.blocks, user, position)
-            kept.ages_ms[at] = min(kept.ages_ms[at] + shift, MAX_AGE_MS)
+        for first in range(0, length, BLOCK):
+            start = place(kept.blocks, user, first)
+            for at in range(start, start + min(BLOCK, length - first)):
+                kept.positions[at] += min(shift, MAX_AGE_MS - age_of(kept.positions[at]))
 
 
 @inlined
 def _num_later(kept: _Kept, user: int, age_ms: int, kind: int) -> int:
     """How many events of a window come after one of this age and kind that arrives now."""
-    count = 0
-    for position in range(_length(kept, user)):
-        at = place(kept.blocks, user, position)
-        there = kept.ages_ms[at]
-        count += there < age_ms or (there == age_ms and kept.kinds[at] > kind)
+    count, length = 0, _length(kept, user)
+    for first in range(0, length, BLOCK):
+        start = place(kept.blocks, user, first)
+        for at in range(start, start + min(BLOCK, length - first)):
+            position = kept.positions[at]
+            there = age_of(position)
+            count += there < age_ms or (there == age_ms and kind_of(position) > kind)
     return count
 
 
@@ -234,14 +305,13 @@ def _push(kept: _Kept, new: NewEvents, before: _Positions) -> None:
         length = _length(kept, user)
         end = length - _num_later(kept, user, age_ms, new.kinds[i])
         if length < kept.size:
-            taken_place(kept.blocks, user, length)
-            for position in range(length, end, -1):
-                _move(kept, user, position - 1, position)
-        else:  # the oldest event leaves; -1 for one that is older than the whole window
-            end -= 1
-            for position in range(end):
-                _move(kept, user, position + 1, position)
+            _move_up(kept, user, end, length)
+        else:
+            end -= 1  # the oldest event leaves; -1 for one that is older than the whole window
+            _move_down(kept, user, end)
         if end >= 0:
-            _put(kept, place(kept.blocks, user, end), new, i, age_ms)
+            at = place(kept.blocks, user, end)
+            kept.positions[at] = position_of(np.int64(new.slots[i]), np.int64(new.kinds[i]), age_ms)
+            _put_value(kept, at, new.values[i])
         kept.num_events[user] += 1
         _copy(kept, user, max(end, 0), before, i)

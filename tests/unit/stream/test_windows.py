@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from models.features import CLICK, SEARCH, gap_buckets
+from stream.settings import MAX_SLOTS
+from stream.users.rows import BLOCK
 from stream.users.windows import FORGOTTEN_SLOT, NewEvents, Windows
 from tests.support.builders import column
 
@@ -92,3 +94,42 @@ def test_items_that_have_left_are_replaced_everywhere():
     windows.forget_slots(column(5))
 
     assert slots_of(windows) == [0, FORGOTTEN_SLOT, 6, FORGOTTEN_SLOT]
+
+
+def test_only_the_users_of_what_has_left_are_saved_again_and_a_query_is_not_the_item_of_its_number():
+    windows = windows_with((5, 10))
+    push(windows, -5, 10, SEARCH, user=1)
+    windows.rows.touch(column(0, 1))
+    windows.rows.changes()
+
+    windows.forget_slots(column(-5, -9))
+
+    changed = windows.rows.changes()["num_events"].rows
+    assert changed is not None
+    assert changed.tolist() == [1]
+    assert (slots_of(windows, length=1), slots_of(windows, user=1, length=1)) == ([5], [FORGOTTEN_SLOT])
+
+
+@pytest.mark.parametrize("slot", [1, MAX_SLOTS, -1, -MAX_SLOTS])
+def test_slot_and_kind_are_saved_and_restored_whatever_they_are(slot):
+    windows, restored = windows_with((3, 10)), Windows(SIZE)
+    push(windows, slot, 2_000, SEARCH)
+    windows.rows.touch(column(0))
+
+    saved = windows.rows.state()
+    restored.rows.restore(saved)
+
+    assert saved["growing/slots"].tolist() == [[3, slot, 0, 0]]
+    assert saved["growing/kinds"].tolist() == [[CLICK, SEARCH, 0, 0]]
+    assert [column.tolist() for column in restored.of(0)] == [[3, slot], [CLICK, SEARCH], [10, 2_000]]
+
+
+def test_a_window_of_several_blocks_moves_through_all_of_them():
+    windows = Windows(3 * BLOCK)
+    for number in range(4 * BLOCK):
+        push(windows, 1 + number, 10 * number)
+    push(windows, 1_000, 10 * (2 * BLOCK) + 5)
+
+    slots = [*range(BLOCK + 2, 2 * BLOCK + 2), 1_000, *range(2 * BLOCK + 2, 4 * BLOCK + 1)]
+    assert slots_of(windows, length=3 * BLOCK) == slots
+    assert windows.of(0)[0].tolist() == slots
