@@ -3,12 +3,13 @@
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, pairwise, repeat
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from models.config import ModelConfig
+from models.keys import FewKeys, Keys
 from models.saving import Array, Column, Saved, State, part_of
 
 EVICT_RATIO = 1 / 64  # of the pool leaves at a time: finding the least recently used costs a pass over the pool
@@ -32,56 +33,56 @@ class SlotTable(Saved):
 
     New keys take never used slots in ascending order, then recycled ones. When there is no room, the keys that were not
     resolved for longest leave in bulk. The same calls give the same slots.
+
+    Args:
+        capacity: keys there is room for.
+        first: the lowest slot.
+        keys: an empty one that fits the number of keys; a dict unless another is given.
+
+    Attributes:
+        end: one past the highest slot ever given out.
     """
 
-    def __init__(self, capacity: int, first: int = 1) -> None:
+    def __init__(self, capacity: int, first: int = 1, keys: Keys | None = None) -> None:
         if capacity < 1 or first < 1:
             raise ValueError(f"capacity={capacity}, first={first}: both must be at least 1; slot 0 means none")
         super().__init__()
         self.capacity = capacity
         self.first = first
-        self._slot_of: dict[str, int] = {}
-        self._keys: list[str] = []
+        self.end = first
+        self._keys: Keys = FewKeys() if keys is None else keys
         self._free: deque[int] = deque()
         self._last_used = np.zeros(capacity, np.int64)
         self._tick = 1
 
     def __len__(self) -> int:
-        return len(self._slot_of)
+        return len(self._keys)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._slot_of
-
-    @property
-    def end(self) -> int:
-        """One past the highest slot ever given out."""
-        return self.first + len(self._keys)
+        return self._keys.get(key) != 0
 
     def get(self, key: str) -> int:
         """The slot of a key, 0 if it has none; does not count as use."""
-        return self._slot_of.get(key, 0)
+        return self._keys.get(key)
 
     def key_of(self, slot: int) -> str:
         """The key in a slot; raises KeyError where there is none."""
-        at = slot - self.first
-        if not 0 <= at < len(self._keys) or self._slot_of.get(self._keys[at]) != slot:
+        key = self._keys.key_of(slot)
+        if key is None:
             raise KeyError(f"slot {slot} holds no key")
-        return self._keys[at]
+        return key
 
-    def name_of(self, slot: int) -> str | None:
-        """The key in a slot; None where there is none."""
-        try:
-            return self.key_of(slot)
-        except KeyError:
-            return None
+    def names_of(self, slots: Array) -> list[str]:
+        """The keys in `[slots]`, empty where there is none."""
+        return [key.decode() for key in self._keys.encoded(slots)]
 
     def keys(self) -> Iterator[str]:
-        """All keys, the first admitted first."""
-        return iter(self._slot_of)
+        """All keys."""
+        return iter(self._keys)
 
     def resolve(self, keys: Sequence[str]) -> Resolved:
         """The slots of keys, admitting new ones; no key of this call is evicted by it."""
-        slots = np.fromiter(map(self._slot_of.get, keys, repeat(0)), np.int32, len(keys))
+        slots = self._keys.find(keys)
         missing = np.flatnonzero(slots == 0).tolist()
         start, self._tick = self._tick, self._tick + len(keys)
         ticks = np.arange(start, self._tick)
@@ -91,16 +92,15 @@ class SlotTable(Saved):
             return Resolved(slots, np.zeros(0, np.int32))
         new = list(dict.fromkeys(keys[i] for i in missing))
         evicted = self._make_room(len(new), start)
-        for key in new:
-            self._admit(key)
-        slots[missing] = [self._slot_of[keys[i]] for i in missing]
+        slot_of = dict(zip(new, self._admit(new).tolist(), strict=True))
+        slots[missing] = [slot_of[keys[i]] for i in missing]
         self._last_used[slots - self.first] = ticks
         self.tracker.mark(slots - self.first)
         return Resolved(slots, evicted)
 
     def expire(self, age: int) -> np.ndarray:
         """Let keys go that are not among the last `age` asked for; returns their slots: `[expired]` int32."""
-        is_old = self._last_used[: len(self._keys)] < self._tick - age
+        is_old = self._last_used[: self._num_given] < self._tick - age
         is_old[np.fromiter(self._free, np.int64, len(self._free)) - self.first] = False
         return self._evict(np.flatnonzero(is_old))
 
@@ -111,27 +111,31 @@ class SlotTable(Saved):
 
     def remove(self, key: str) -> int:
         """Take a key out; returns the slot that it leaves, 0 if it had none."""
-        slot = self._slot_of.pop(key, 0)
+        slot = self._keys.get(key)
         if slot:
-            self._keys[slot - self.first] = ""  # nothing of it remains
+            self._keys.drop(np.array([slot], np.int32))
             self.tracker.mark(np.array([slot - self.first]))
             self._free.append(slot)
         return slot
 
-    def _admit(self, key: str) -> None:
-        if self._free:
-            slot = self._free.popleft()
-            self._keys[slot - self.first] = key
-        else:
-            slot = self.end
-            self._keys.append(key)
-        self._slot_of[key] = slot
+    def _admit(self, new: Sequence[str]) -> Array:
+        """The slots that new keys take: `[keys]` int32."""
+        num_recycled = min(len(new), len(self._free))
+        recycled = [self._free.popleft() for _ in range(num_recycled)]
+        start, self.end = self.end, self.end + len(new) - num_recycled
+        slots = np.array([*recycled, *range(start, self.end)], np.int32)
+        self._keys.put([key.encode() for key in new], slots)
+        return slots
+
+    @property
+    def _num_given(self) -> int:
+        return self.end - self.first
 
     def _make_room(self, num_new: int, start: int) -> np.ndarray:
-        lacking = num_new - (self.capacity - len(self._slot_of))
+        lacking = num_new - (self.capacity - len(self._keys))
         if lacking <= 0:
             return np.zeros(0, np.int32)
-        num_given = len(self._keys)
+        num_given = self._num_given
         is_free = np.zeros(num_given, bool)
         is_free[np.fromiter(self._free, np.int64, len(self._free)) - self.first] = True
         old = np.flatnonzero((self._last_used[:num_given] < start) & ~is_free)
@@ -145,14 +149,17 @@ class SlotTable(Saved):
 
     def _evict(self, rows: np.ndarray) -> np.ndarray:
         evicted = rows.astype(np.int32) + np.int32(self.first)
-        for slot in evicted.tolist():
-            del self._slot_of[self._keys[slot - self.first]]
+        self._keys.drop(evicted)
         self._free.extend(evicted.tolist())
         return evicted
 
     def tracked(self) -> Mapping[str, Column]:
-        """Keys and uses of the slots given out."""
-        return {"keys": self._keys, "last_used": self._last_used[: len(self._keys)]}
+        """Uses of the slots given out; their keys are saved with them."""
+        return {"last_used": self._last_used[: self._num_given]}
+
+    def rows_of(self, rows: Array) -> dict[str, Array | list[bytes]]:
+        """Keys and uses; copies."""
+        return {"keys": self._keys.encoded(rows + self.first), "last_used": self._last_used[rows]}
 
     def wholes(self) -> Mapping[str, Array]:
         """Free slots and the count of uses."""
@@ -160,16 +167,24 @@ class SlotTable(Saved):
 
     def restore(self, state: State) -> None:
         """Become what `state` came from; the capacity may have grown since."""
-        keys = [key.decode() for key in state.get("keys", ())]  # a table that never had a key has no rows
+        keys = state.get("keys", ())  # a table that never had a key has no rows
         if len(keys) > self.capacity:
             raise ValueError(f"{len(keys)} stored keys exceed the capacity of {self.capacity}")
-        self._keys, self._free = keys, deque(state["free"].tolist())
-        free = set(self._free)
-        self._slot_of = {key: slot for slot, key in enumerate(keys, self.first) if slot not in free}
+        self._keys.drop(self._slots_taken())
+        self.end, self._free = self.first + len(keys), deque(state["free"].tolist())
+        slots = self._slots_taken()
+        self._keys.put([keys[slot - self.first] for slot in slots.tolist()], slots)
         self._last_used[:] = 0
         self._last_used[: len(keys)] = state.get("last_used", 0)
         self._tick = int(state["tick"])
         self.tracker.clear()
+
+    def _slots_taken(self) -> Array:
+        """`[keys]` int32, ascending."""
+        is_taken = np.ones(self.end, bool)
+        is_taken[: self.first] = False
+        is_taken[np.fromiter(self._free, np.int64, len(self._free))] = False
+        return np.flatnonzero(is_taken).astype(np.int32)
 
 
 class ItemVocabulary:

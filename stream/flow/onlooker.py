@@ -78,8 +78,8 @@ class Onlooker:
 
     def recently_active(self, num_users: int) -> list[str]:
         """Ids of the users with the newest updates, newest first."""
-        names = (self._users.name_of(slot) for slot in dict.fromkeys(reversed(self._recent)))
-        return list(islice((name for name in names if name is not None), num_users))
+        slots = np.array(list(dict.fromkeys(reversed(self._recent))), np.int32)
+        return [name for name in self._users.names_of(slots) if name][:num_users]
 
     def sight(self, user_ids: Iterable[str]) -> Sighting:
         """Users as they are now; those that are not known are left out."""

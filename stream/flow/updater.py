@@ -14,6 +14,7 @@ import numpy as np
 from faust.types import TP
 
 from models.features import KINDS, Examples, WindowBatch
+from models.keys import PackedKeys
 from models.learner import OnlineLearner
 from models.reader import Reader
 from models.reports import Reading
@@ -121,7 +122,7 @@ class Updater:
         self.learner = learner
         self._encoder = encoder
         self.version = first_version
-        self._users = SlotTable(policy.max_users)
+        self._users = SlotTable(policy.max_users, keys=PackedKeys(1 + policy.max_users))
         rows = 1 + policy.max_users
         self._windows = Windows(policy.window_size, policy.value_filter, rows)
         self._values = ValueSketch()
@@ -136,6 +137,10 @@ class Updater:
     def compile(self) -> None:
         """Compile the loops over users; needs no state, changes none."""
         policy, dim = self._policy, self.learner.config.dim
+        users = SlotTable(1, keys=PackedKeys(2))
+        users.resolve(["the first to come"])
+        users.resolve(["who takes its place"])
+        users.state()
         windows, admission = Windows(policy.window_size, rows=2), AdmissionState(rows=2)
         user, kind, now_ms = np.ones(1, np.int32), np.zeros(1, np.int8), np.ones(1, np.int64)
         admission.judge(user, kind, now_ms, np.ones(1, np.uint64), policy.admission)

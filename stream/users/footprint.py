@@ -1,16 +1,19 @@
 """What a user costs in memory."""
 
+from models.keys import PackedKeys
 from stream.users.admission import AdmissionState
 from stream.users.interests import InterestState
 from stream.users.windows import Windows
 
+LAST_USED = 8  # bytes, by which the least recently active are found
+
 
 def bytes_per_user(window_size: int, dim: int) -> int:
-    """Bytes of a user's row in all tables, once every column was written; the id comes on top.
+    """Bytes of a user's row in all tables, once every column was written; the characters of the id come on top.
 
     Args:
         window_size: events kept for each user.
         dim: length of the vectors.
     """
     tables = Windows(window_size, rows=1), AdmissionState(rows=1), InterestState(dim, rows=1)
-    return sum(table.rows.bytes_per_row for table in tables)
+    return PackedKeys(end=1).bytes_per_key + LAST_USED + sum(table.rows.bytes_per_row for table in tables)
