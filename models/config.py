@@ -57,7 +57,7 @@ class ModelConfig:
     schedule_steps: int = 10_000
     """Steps of the warm-up, between two restarts of the cosine, or before the inverse square root falls."""
     learning_rate: float = 1e-3
-    row_learning_rate: float = 5e-3
+    row_learning_rate: float = 1e-2
     """Learning rate of embedding rows, which are touched rarely."""
     weight_decay: float = 1e-2
     """Of AdamW, times the learning rate."""

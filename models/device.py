@@ -69,7 +69,7 @@ class Device(Saved):
         gate_learner = GateLearner(self._gate)
         look_learner = SecondLookLearner(self._look)
         rows, whole = self._placement.rows, self._placement.whole
-        network_lies = NetworkState(whole, whole, rows, whole)
+        network_lies = NetworkState(whole, whole, whole, rows, whole)
         begun = self._network_learner.begin(self._placement.put(self._initial_vectors(), rows))
         self._state: NetworkState = self._placement.put(begun, network_lies)
         self._gate_state: AdamState = self._placement.put(gate_learner.begin(), whole)
@@ -138,8 +138,8 @@ class Device(Saved):
     @property
     def live(self) -> Weights:
         """The state of now; a learning step may still compute it."""
-        judges = self._gate_state.params, self._look_state.params
-        return Weights(self._state.params, *judges, self._state.table.vectors, None, self.step)
+        judges = self._gate_state.average, self._look_state.average
+        return Weights(self._state.average, *judges, self._state.table.vectors, None, self.step)
 
     @property
     def served(self) -> Weights:

@@ -17,6 +17,7 @@ from models.structure import Structure
 
 HIDDEN = 64
 RATE = 3e-3  # of Adam; .001 costs .14 points of MRR in the first two DIGINETICA periods, .01 brings nothing
+AVERAGED_STEPS = 100  # one a batch
 
 
 class GateBatch(NamedTuple):
@@ -86,7 +87,7 @@ class GateLearner(AdamLearner[Gate]):
     """One step of the gate on the mixture's log-likelihood; the network is frozen and read as when serving."""
 
     def __init__(self, gate: Structure[Gate]) -> None:
-        super().__init__(gate, RATE)
+        super().__init__(gate, RATE, AVERAGED_STEPS)
 
     def learn(
         self, state: AdamState, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: GateBatch

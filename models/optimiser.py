@@ -114,29 +114,61 @@ def apply_if(condition: jax.Array, after: P, before: P) -> P:
     return chosen
 
 
+def averaged(before: Params, params: Params, num_steps: jax.Array, over: int) -> Params:
+    """The moving average of parameters, by which to judge (Polyak and Juditsky 1992).
+
+    Small batches make parameters waver at any rate that lets them follow the stream; their average wavers less.
+
+    Args:
+        before: the average so far.
+        params: after one more step.
+        num_steps: int32, steps before that one.
+        over: about so many of the latest steps count; of the first ones, a tenth or so.
+    """
+    taken = num_steps.astype(jnp.float32) + 1
+    kept = jnp.minimum(1 - 1 / over, (1 + taken) / (10 + taken))
+    after: Params = jax.tree.map(lambda old, new: kept * old + (1 - kept) * new, before, params)
+    return after
+
+
 class AdamState(NamedTuple):
-    """Parameters of something small and their Adam moments."""
+    """Parameters of something small.
+
+    Attributes:
+        params: learned from.
+        moments: what Adam keeps for them.
+        average: of the parameters after each of the latest steps, to judge by.
+    """
 
     params: Params
     moments: Any
+    average: Params
 
 
 class AdamLearner(Generic[M]):
-    """Teaches something small by Adam, at one rate."""
+    """Teaches something small by Adam, at one rate.
 
-    def __init__(self, module: Structure[M], rate: float) -> None:
-        self._module, self._rate = module, rate
+    Args:
+        module: what learns.
+        rate: of Adam.
+        steps: over how many it is averaged, see `averaged`.
+    """
+
+    def __init__(self, module: Structure[M], rate: float, steps: int) -> None:
+        self._module, self._rate, self._steps = module, rate, steps
         self._adam = Optimiser(direction("adam"))
 
     def begin(self) -> AdamState:
         """The state before any step."""
         params = {name: jnp.array(value) for name, value in self._module.initial.items()}
-        return AdamState(params, self._adam.begin(params))
+        return AdamState(params, self._adam.begin(params), jax.tree.map(jnp.copy, params))
 
     def step(self, state: AdamState, loss_of: Callable[[M], jax.Array]) -> tuple[AdamState, jax.Array]:
         """The state after a step, unchanged if the loss is not finite, and the loss."""
         loss, gradient = jax.value_and_grad(lambda params: loss_of(self._module.build(params)))(state.params)
-        after = AdamState(*self._adam.step(state.params, gradient, state.moments, self._rate))
+        params, moments = self._adam.step(state.params, gradient, state.moments, self._rate)
+        average = averaged(state.average, params, state.moments.count, self._steps)
+        after = AdamState(params, moments, average)
         return apply_if(is_finite(loss, gradient), after, state), loss
 
 

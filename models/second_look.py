@@ -14,6 +14,7 @@ from models.structure import Structure
 LOOKED_AT = 64
 HIDDEN = 64
 RATE = 2e-3
+AVERAGED_STEPS = 66  # of the last 33 samples
 STEPS = 2  # on each sample that is ranked; four know the few by heart
 SCALE = 0.3  # of logarithms
 PLACES = 5  # newest of the window that are told apart
@@ -102,7 +103,7 @@ class SecondLookLearner(AdamLearner[SecondLook]):
     """Learns from predictions that were ranked; the mixture stands still."""
 
     def __init__(self, look: Structure[SecondLook]) -> None:
-        super().__init__(look, RATE)
+        super().__init__(look, RATE, AVERAGED_STEPS)
 
     def learn(self, state: AdamState, shortlist: Shortlist, targets: Array) -> AdamState:
         """`STEPS` steps on the log-likelihood of targets; those that are not listed, or 0, tell nothing.

@@ -18,7 +18,7 @@ from models.executables import PREFIX, Executables
 from models.optimiser import AdamState
 from tests.support.compiling import XLA_FLAGS
 
-STATE = AdamState({"b": jnp.zeros(3), "a": jnp.ones((2, 3))}, None)
+STATE = AdamState({"b": jnp.zeros(3), "a": jnp.ones((2, 3))}, None, {})
 
 
 class Adding:

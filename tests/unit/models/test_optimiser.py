@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from models.config import OptimiserName
-from models.optimiser import Optimiser, direction, optimiser, rate_factor
+from models.optimiser import LONG_AGO, Optimiser, averaged, direction, optimiser, rate_factor
 from models.table import EmbeddingTable, replace_rows
 from tests.unit.models.builders import a_config
 
@@ -65,6 +65,20 @@ def test_penalties_pull_weights_but_not_biases_to_zero():
     moved, _ = rule.step(params, nothing, rule.begin(params), 0.1)
     assert np.allclose(moved["kernel"], ROWS - 0.1 * (jnp.sign(ROWS) + 0.5 * ROWS))
     assert np.array_equal(moved["bias"], params["bias"])
+
+
+def test_average_of_the_first_steps_is_of_them_and_not_of_where_they_began():
+    average = {"kernel": jnp.array(100.0)}
+    for step in range(10):
+        average = averaged(average, {"kernel": jnp.array(1.0)}, jnp.int32(step), over=100)
+    assert float(average["kernel"]) == pytest.approx(1.0, abs=0.01)
+
+
+def test_average_follows_within_the_steps_it_is_of():
+    average = {"kernel": jnp.array(0.0)}
+    for step in range(100):
+        average = averaged(average, {"kernel": jnp.array(1.0)}, jnp.int32(LONG_AGO + step), over=100)
+    assert float(average["kernel"]) == pytest.approx(1 - 0.99**100, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_what_it_learned_moves_probability_and_makes_none():
         state = learn(state, shortlist, shortlist.listed.recent[:, 0])  # the next item is always the last again
     shortlist = a_shortlist(rng)
     slots, mixture, *_, recent = shortlist.listed
-    looked = np.asarray(look_again(structure.build(state.params), shortlist))
+    looked = np.asarray(look_again(structure.build(state.average), shortlist))
     assert (np.take_along_axis(slots, looked.argmax(1)[:, None], 1)[:, 0] == recent[:, 0]).all()
     assert looked.sum(1) == pytest.approx(mixture[:, :-2].sum(1), rel=1e-4)
 
@@ -49,6 +49,7 @@ def test_targets_that_are_not_listed_teach_nothing(target):
     before = learner.begin()
     after = learner.learn(before, a_shortlist(np.random.default_rng(0)), np.full(32, target, np.int32))
     assert all(np.array_equal(before.params[name], after.params[name]) for name in before.params)
+    assert all(np.allclose(before.average[name], after.average[name], atol=1e-6) for name in before.average)
 
 
 def test_it_learns_from_what_is_scored_and_is_restored_to_the_bit():
