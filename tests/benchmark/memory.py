@@ -26,7 +26,7 @@ COMMAND = ".venv/bin/python -m tests.benchmark.memory"
 GIB, MILLION = 2**30, 1_000_000
 ITEMS = 10_000
 FULL_SHARE = 0.3
-BEFORE = 20_000  # users after whom the process has all that it needs but for them
+BEFORE = 10_000  # users with full windows, after whom the process has all that it needs but for them
 
 
 class Sort(NamedTuple):
@@ -69,7 +69,7 @@ def main() -> None:
     runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
     engine = Engine(settings)
     engine.compile()
-    feed(engine, settings, Sort("_early", 1, 1, with_ids=True).clicks(BEFORE))
+    feed(engine, settings, Sort("_early", 1, settings.window_size, with_ids=True).clicks(BEFORE))
     sorts = (
         Sort("", 1, 1, with_ids=False),
         Sort("_with_event_ids", 1, 1, with_ids=True),
