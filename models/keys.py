@@ -1,5 +1,6 @@
 """Which string is in which slot: a dict where they are few, a few bytes more than the strings where they are many."""
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, repeat
 from typing import NamedTuple, Protocol, Self, TypeVar
@@ -185,6 +186,7 @@ class _Packed(NamedTuple):
         bytes: the same as uint8.
         free: `[units of a cell]` int64, the first free cell of so many units; 0 for none.
         counts: `[1]` int64, units that were ever taken; the first stands for none.
+        secret: `[1]` uint64, another in each process: nobody can send keys that all have the same home.
     """
 
     table: Array
@@ -193,6 +195,7 @@ class _Packed(NamedTuple):
     bytes: Array
     free: Array
     counts: Array
+    secret: Array
 
     @classmethod
     def empty(cls, end: int) -> Self:
@@ -200,7 +203,8 @@ class _Packed(NamedTuple):
         words = np.zeros(1 + end * RESERVED_BYTES // UNIT, np.int32)
         free = np.zeros(2 + MAX_KEY_BYTES // UNIT, np.int64)
         table, cells = np.zeros(2 * end, np.int32), np.zeros(end, np.int32)
-        return cls(table, cells, words, words.view(np.uint8), free, np.ones(1, np.int64))
+        secret = np.frombuffer(os.urandom(8), np.uint64)
+        return cls(table, cells, words, words.view(np.uint8), free, np.ones(1, np.int64), secret)
 
 
 @inlined
@@ -211,8 +215,8 @@ def _units(length: Number) -> Number:
 
 @inlined
 def _home(packed: _Packed, blob: Array, start: int, end: int) -> int:
-    """FNV-1a, mixed once more, scaled to the table."""
-    mixed = np.uint64(0xCBF29CE484222325)
+    """FNV-1a from a secret on, mixed once more, scaled to the table."""
+    mixed = packed.secret[0]
     for at in range(start, end):
         mixed = (mixed ^ np.uint64(blob[at])) * np.uint64(0x100000001B3)
     mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
