@@ -65,6 +65,10 @@ class SlotTable(Saved):
         """The slot of a key, 0 if it has none; does not count as use."""
         return self._keys.get(key)
 
+    def find(self, keys: Sequence[str]) -> Array:
+        """The same for many keys at once, in much less time: `[keys]` int32."""
+        return self._keys.find(keys)
+
     def key_of(self, slot: int) -> str:
         """The key in a slot; raises KeyError where there is none."""
         key = self._keys.key_of(slot)
@@ -100,9 +104,7 @@ class SlotTable(Saved):
 
     def expire(self, age: int) -> np.ndarray:
         """Let keys go that are not among the last `age` asked for; returns their slots: `[expired]` int32."""
-        is_old = self._last_used[: self._num_given] < self._tick - age
-        is_old[np.fromiter(self._free, np.int64, len(self._free)) - self.first] = False
-        return self._evict(np.flatnonzero(is_old))
+        return self._evict(np.flatnonzero(self._is_taken() & (self._last_used_given < self._tick - age)))
 
     @property
     def tick(self) -> int:
@@ -128,17 +130,25 @@ class SlotTable(Saved):
         return slots
 
     @property
-    def _num_given(self) -> int:
-        return self.end - self.first
+    def _last_used_given(self) -> Array:
+        """Of the slots ever given out."""
+        return self._last_used[: self.end - self.first]
+
+    def _is_taken(self) -> Array:
+        """Which of them hold a key."""
+        is_taken = np.ones(self.end - self.first, bool)
+        is_taken[np.fromiter(self._free, np.int64, len(self._free)) - self.first] = False
+        return is_taken
+
+    def _slots_taken(self) -> Array:
+        """`[keys]` int32, ascending."""
+        return np.flatnonzero(self._is_taken()).astype(np.int32) + np.int32(self.first)
 
     def _make_room(self, num_new: int, start: int) -> np.ndarray:
         lacking = num_new - (self.capacity - len(self._keys))
         if lacking <= 0:
             return np.zeros(0, np.int32)
-        num_given = self._num_given
-        is_free = np.zeros(num_given, bool)
-        is_free[np.fromiter(self._free, np.int64, len(self._free)) - self.first] = True
-        old = np.flatnonzero((self._last_used[:num_given] < start) & ~is_free)
+        old = np.flatnonzero(self._is_taken() & (self._last_used_given < start))
         if len(old) < lacking:
             raise ValueError(
                 f"{num_new} new keys at once do not fit a pool of {self.capacity}; resolve fewer at a time"
@@ -155,7 +165,7 @@ class SlotTable(Saved):
 
     def tracked(self) -> Mapping[str, Column]:
         """Uses of the slots given out; their keys are saved with them."""
-        return {"last_used": self._last_used[: self._num_given]}
+        return {"last_used": self._last_used_given}
 
     def rows_of(self, rows: Array) -> dict[str, Array | list[bytes]]:
         """Keys and uses; copies."""
@@ -178,13 +188,6 @@ class SlotTable(Saved):
         self._last_used[: len(keys)] = state.get("last_used", 0)
         self._tick = int(state["tick"])
         self.tracker.clear()
-
-    def _slots_taken(self) -> Array:
-        """`[keys]` int32, ascending."""
-        is_taken = np.ones(self.end, bool)
-        is_taken[: self.first] = False
-        is_taken[np.fromiter(self._free, np.int64, len(self._free))] = False
-        return np.flatnonzero(is_taken).astype(np.int32)
 
 
 class ItemVocabulary:
