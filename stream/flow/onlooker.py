@@ -83,12 +83,13 @@ class Onlooker:
 
     def sight(self, user_ids: Iterable[str]) -> Sighting:
         """Users as they are now; those that are not known are left out."""
-        known = {user_id: slot for user_id in user_ids if (slot := self._users.get(user_id))}
-        rows = np.array(list(known.values()), np.int64)
+        asked = list(dict.fromkeys(user_ids))
+        found = self._users.find(asked)
+        known, rows = [asked[at] for at in np.flatnonzero(found)], found[found > 0].astype(np.int64)
         interest = self._reader.encode(self._windows.newest(rows, self._reader.config.encoder_window))
         num_events, newest_ms = self._windows.num_events(rows), self._windows.newest_ms(rows)
         looked = self._interests.look(rows, interest, newest_ms, self._policy)
-        return Sighting(list(known), interest, looked.long_term, looked.drift, num_events, newest_ms)
+        return Sighting(known, interest, looked.long_term, looked.drift, num_events, newest_ms)
 
     def path(self, user_id: str, since_ms: int) -> Path:
         """The course of a user's interest over its window, from `since_ms` on; empty for one that is not known."""
