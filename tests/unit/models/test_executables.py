@@ -16,7 +16,7 @@ from models import executables, runtime
 from models.config import ModelConfig
 from models.executables import PREFIX, Executables
 from models.optimiser import AdamState
-from tests.support.compiling import XLA_FLAGS
+from tests.support.compiling import XLA_FLAGS_OF_FOUR_DEVICES
 
 STATE = AdamState({"b": jnp.zeros(3), "a": jnp.ones((2, 3))}, None, {})
 
@@ -115,7 +115,7 @@ def test_a_file_with_which_a_start_fails_is_gone_at_the_next(tmp_path: Path) -> 
 
 def test_a_host_with_several_devices_keeps_what_runs_on_one(tmp_path: Path) -> None:
     test = f"{__file__}::{test_a_second_process_traces_nothing_and_gets_the_same.__name__}"
-    several = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count=4 {XLA_FLAGS}"}
+    several = os.environ | {"XLA_FLAGS": XLA_FLAGS_OF_FOUR_DEVICES}
     subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test], env=several, check=True)
 
 

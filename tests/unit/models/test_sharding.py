@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from models.sharding import DevicesError
-from tests.support.compiling import XLA_FLAGS
+from tests.support.compiling import XLA_FLAGS_OF_FOUR_DEVICES
 from tests.unit.models.builders import a_learner
 
 ROOT = Path(__file__).parents[3]
-FLAGS = f"--xla_force_host_platform_device_count=4 {XLA_FLAGS}"
 TOLERANCE = 1e-5  # devices add up in another order: 4e-7 after these 100 steps, 6 units in the last place of float32
 
 Found = dict[str, Any]
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("devices")  # one process that learns is en
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     """See `tests.support.several_devices`."""
     out = tmp_path_factory.mktemp("devices") / "out.npz"
-    environment = {**os.environ, "XLA_FLAGS": FLAGS, "NPROC": "1", "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "XLA_FLAGS": XLA_FLAGS_OF_FOUR_DEVICES, "NPROC": "1", "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-m", "tests.support.several_devices", str(out)]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
     return dict(np.load(out))
