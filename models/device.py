@@ -69,7 +69,7 @@ class Device(Saved):
         gate_learner = GateLearner(self._gate)
         look_learner = SecondLookLearner(self._look)
         rows, whole = self._placement.rows, self._placement.whole
-        network_lies = NetworkState(whole, whole, whole, rows, whole)
+        network_lies = NetworkState(params=whole, average=whole, moments=whole, table=rows, step=whole)
         begun = self._network_learner.begin(self._placement.put(self._initial_vectors(), rows))
         self._state: NetworkState = self._placement.put(begun, network_lies)
         self._gate_state: AdamState = self._placement.put(gate_learner.begin(), whole)
