@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 import click
 import msgspec
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -173,16 +174,16 @@ def _changed(model: ModelConfig, changes: tuple[str, ...]) -> ModelConfig:
     Raises:
         ConfigError: one is unknown or of another type.
     """
+    kinds = get_type_hints(ModelConfig)
     for change in changes:
         name, _, text = change.partition("=")
-        if name not in ModelConfig.__dataclass_fields__:
-            known = ", ".join(ModelConfig.__dataclass_fields__)
+        if name not in kinds:
+            known = ", ".join(kinds)
             raise ConfigError(f"--set {change}: expected NAME=VALUE with one of {known}")
-        kind = type(getattr(model, name))
         try:
-            value = msgspec.convert(text, kind, strict=False)
-        except msgspec.ValidationError as error:
-            raise ConfigError(f"--set {change}: expected {kind.__name__} after the = ({error})") from None
+            value = TypeAdapter(kinds[name]).validate_strings(text)
+        except ValidationError as error:
+            raise ConfigError(f"--set {change}: {error.errors()[0]['msg']}") from None
         model = dataclasses.replace(model, **{name: value})
     return model
 

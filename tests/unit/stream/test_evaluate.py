@@ -87,7 +87,8 @@ def test_report_and_picture_hold_all_and_the_same_seed_gives_the_same(cache: Pat
     [
         (["--update", "period"], "--folds"),
         (["--set", "no_such=1"], "no_such"),
-        (["--set", "dropout=much"], "float"),
+        (["--set", "dropout=much"], "valid number"),
+        (["--set", "encoder=gruu"], "'gru', 'lstm', 'linear'"),
         (["--protocol", "periods"], "folder"),
         (["--no-learning"], "learning"),
         (["--map", "click=nothing"], "nothing"),
