@@ -8,25 +8,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from models.augmentation import augment, augmentation_policy
-from models.batches import BatchBuilder, Candidates
 from models.config import ModelConfig
-from models.credit import credited
-from models.device import GATE_EXAMPLES, GATE_KNOWN, GATE_SAMPLES, Device
-from models.drift import DriftWatch
-from models.evaluation import RANKERS, PrequentialMetrics
-from models.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
-from models.features import Examples
-from models.gate import GateBatch
-from models.memory import CountingMemory, Recollection
-from models.queries import QueryVocabulary
-from models.reader import Reader
+from models.counting.memory import CountingMemory, Recollection
+from models.device.device import GATE_EXAMPLES, GATE_KNOWN, GATE_SAMPLES, Device
+from models.device.turn import Turn
+from models.inputs.augmentation import augment, augmentation_policy
+from models.inputs.batches import BatchBuilder, Candidates
+from models.inputs.credit import credited
+from models.inputs.examples import ExampleQueue, ReplayRing, forget_queries, forget_slots
+from models.inputs.features import Examples
+from models.inputs.sampling import all_items, join_known, sample_items
+from models.items.queries import QueryVocabulary
+from models.items.vocabulary import ItemVocabulary, Resolved
+from models.mixture.gate import GateBatch
+from models.quality.drift import DriftWatch
+from models.quality.evaluation import RANKERS, PrequentialMetrics
 from models.reports import LearnReport, Running
-from models.sampling import all_items, join_known, sample_items
 from models.saving import Array, Saved, State, joined, part_of, state_of
 from models.scoring import Scorer
-from models.turn import Turn
-from models.vocabulary import ItemVocabulary, Resolved
+from models.serving.reader import Reader
 
 STEPS_UNDER_WAY = 4  # of the device while the host prepares the next; a loss is read so many batches later
 TAUGHT_EVERY = 16  # batches of which one teaches the gate while the learner is behind

@@ -5,11 +5,11 @@ from collections.abc import Callable, Generator
 import numpy as np
 
 from models.config import ModelConfig
-from models.device import FEW, Device
-from models.evaluation import PrequentialMetrics
-from models.features import Examples
-from models.ranker import Ranked, Ranker, joined_ranks
-from models.vocabulary import ItemVocabulary
+from models.device.device import FEW, Device
+from models.inputs.features import Examples
+from models.items.vocabulary import ItemVocabulary
+from models.quality.evaluation import PrequentialMetrics
+from models.serving.ranker import Ranked, Ranker, joined_ranks
 
 RANKED_ITEMS = 40_000  # up to as many, as many are scored as `score_sample_ratio` says; beyond, so many fewer
 

@@ -19,7 +19,7 @@ from faust.types import TP
 
 from checkpoints.lease import DirectoryLease
 from checkpoints.store import CheckpointStore
-from models import runtime
+from models.device import runtime
 from stream.broker.log_ends import read_log_ends
 from stream.broker.positions import Positions
 from stream.broker.publisher import Publisher

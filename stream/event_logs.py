@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from models.features import CLICK, KINDS, SEARCH
+from models.inputs.features import CLICK, KINDS, SEARCH
 from stream.client import checked_record
 from stream.errors import ConfigError, EventError
 from stream.records.events import EVENT_CLASS_OF_KIND, Click, Event, Purchase, Search

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from models.features import KINDS
+from models.inputs.features import KINDS
 from stream.errors import ConfigError
 from stream.event_logs import Line, Refused, Unmapped
 from stream.records.events import KIND_OF_EVENT_CLASS, Event, encode_event

@@ -21,7 +21,7 @@ class TopicNames:
     """The full names of all topics.
 
     Attributes:
-        inputs: topics of clicks, purchases and searches, in the order of `models.features.KINDS`.
+        inputs: topics of clicks, purchases and searches, in the order of `models.inputs.features.KINDS`.
     """
 
     inputs: tuple[str, str, str]

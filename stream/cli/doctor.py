@@ -71,7 +71,7 @@ def _kafka(settings: Settings) -> Iterable[Finding]:
 
 def _device(settings: Settings) -> Iterable[Finding]:
     try:
-        from models import runtime, sharding  # noqa: PLC0415 - jax takes seconds to import
+        from models.device import runtime, sharding  # noqa: PLC0415 - jax takes seconds to import
 
         yield Finding("device", True, runtime.device_name())
         sharding.devices_of_host(settings.num_devices)

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.config import ModelConfig
-from models.features import KINDS, SEARCH
-from models.predictions import figures
+from models.inputs.features import KINDS, SEARCH
+from models.quality.predictions import figures
 from stream.cli.evaluate_view import part_line, report_lines
 from stream.cli.options import as_json, with_settings
 from stream.errors import ConfigError
@@ -128,7 +128,7 @@ def evaluate(
     model = _changed(settings.learner(), changes)
     read, predicted = _kinds("--inputs", inputs, KINDS), _kinds("--targets", targets, KINDS[:SEARCH])
     stretches = _Input(paths, EventTypeMapping.parse(pairs), periods, folds, events, read).stretches(protocol)
-    from models.runtime import configure  # noqa: PLC0415
+    from models.device.runtime import configure  # noqa: PLC0415
     from stream.evaluation.prequential import Evaluation, EvaluationPlan  # noqa: PLC0415
 
     configure(preallocate=settings.gpu_preallocate, compilation_cache=settings.compilation_cache)

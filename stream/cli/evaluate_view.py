@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from models.evaluation import RANKERS
+from models.quality.evaluation import RANKERS
 
 
 def part_line(part: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from models.predictions import PREDICTION
+from models.quality.predictions import PREDICTION
 from stream.evaluation.sources import Stretch
 from stream.flow.columns import EventColumns
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from models.evaluation import RANKERS
-from models.predictions import gains
+from models.quality.evaluation import RANKERS
+from models.quality.predictions import gains
 from stream.errors import ConfigError
 
 MOST_POINTS = 60

@@ -9,10 +9,10 @@ import numpy as np
 from faust.types import TP
 
 from models.config import ModelConfig
-from models.evaluation import RANKERS
-from models.features import CLICK, KINDS, PURCHASE, Examples
-from models.predictions import PREDICTION
-from models.ranking import TOP_ITEMS
+from models.inputs.features import CLICK, KINDS, PURCHASE, Examples
+from models.mixture.ranking import TOP_ITEMS
+from models.quality.evaluation import RANKERS
+from models.quality.predictions import PREDICTION
 from stream.evaluation.census import Census
 from stream.evaluation.sources import Stretch
 from stream.flow.engine import Engine

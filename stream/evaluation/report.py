@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from models.bootstrap import UserSums
-from models.evaluation import RANKERS
-from models.features import KINDS
-from models.predictions import figures, gains
+from models.inputs.features import KINDS
+from models.quality.bootstrap import UserSums
+from models.quality.evaluation import RANKERS
+from models.quality.predictions import figures, gains
 
 NEW_USER_EVENTS = 5  # a user with fewer clicks and purchases before is new
 NEW_ITEM_EVENTS = 10  # an item with fewer occurrences before is new

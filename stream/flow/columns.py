@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import xxhash
 
-from models.features import SEARCH
+from models.inputs.features import SEARCH
 from models.saving import Array
 from stream.flow.intake import Chunk
 from stream.records.events import Click, Event, Purchase, Search

@@ -11,10 +11,10 @@ from faust.types import TP
 from checkpoints.manifest import MANIFEST_VERSION, Manifest
 from models.compiled import num_compiled
 from models.config import ModelConfig
-from models.evaluation import PrequentialMetrics
+from models.device.sharding import DevicesError
 from models.learner import OnlineLearner
+from models.quality.evaluation import PrequentialMetrics
 from models.saving import Array, Change, Saved, State, joined, part_of
-from models.sharding import DevicesError
 from stream.errors import ConfigError
 from stream.flow.intake import Chunk
 from stream.flow.item_vectors import ItemVectorFeed

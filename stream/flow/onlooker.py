@@ -7,9 +7,9 @@ from itertools import islice
 
 import numpy as np
 
-from models.reader import Reader
+from models.items.vocabulary import SlotTable
 from models.saving import Array
-from models.vocabulary import SlotTable
+from models.serving.reader import Reader
 from stream.users.interests import EmissionPolicy, InterestState
 from stream.users.windows import Windows
 

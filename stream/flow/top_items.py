@@ -5,10 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from models.features import PURCHASE, WindowBatch
-from models.reader import Reader
-from models.recommend import RecommendPolicy
+from models.inputs.features import PURCHASE, WindowBatch
+from models.mixture.recommend import RecommendPolicy
 from models.saving import Array
+from models.serving.reader import Reader
 
 LeaveOut = Literal["nothing", "bought", "seen"]
 TopItems = list[tuple[str, float]]

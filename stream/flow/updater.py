@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from faust.types import TP
 
-from models.features import KINDS, Examples, WindowBatch
-from models.keys import PackedKeys
+from models.inputs.features import KINDS, Examples, WindowBatch
+from models.items.keys import PackedKeys
+from models.items.vocabulary import SlotTable
 from models.learner import OnlineLearner
-from models.reader import Reader
 from models.reports import Reading
 from models.saving import Array, Saved, State, part_of, state_of
-from models.vocabulary import SlotTable
+from models.serving.reader import Reader
 from stream.flow.columns import EventColumns
 from stream.flow.intake import Chunk
 from stream.flow.ledger import TopicLedger, hash_sum

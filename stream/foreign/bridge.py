@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaException, Message
 
-from models.features import KINDS
+from models.inputs.features import KINDS
 from stream.broker.bulk_producer import BulkProducer
 from stream.broker.security import OPEN, Security
 from stream.errors import AwayError, ConfigError, EventError

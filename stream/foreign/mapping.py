@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import xxhash
 
-from models.features import CLICK, PURCHASE, SEARCH
+from models.inputs.features import CLICK, PURCHASE, SEARCH
 from stream.errors import EventError
 from stream.event_logs import EventTypeMapping
 from stream.foreign.formats import EventFormat

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from models.features import CLICK, PURCHASE, SEARCH
+from models.inputs.features import CLICK, PURCHASE, SEARCH
 from stream.errors import EventError
 
 MAX_ID_BYTES = 256

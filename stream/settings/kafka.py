@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings
 
-from models.features import KINDS
+from models.inputs.features import KINDS
 
 
 class KafkaSettings(BaseSettings):

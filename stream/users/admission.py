@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.compiled import Compiled, inlined
-from models.features import KINDS
+from models.inputs.features import KINDS
 from models.saving import Array
 from stream.errors import EventError
 from stream.records.events import Event

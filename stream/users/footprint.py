@@ -1,6 +1,6 @@
 """What a user costs in memory."""
 
-from models.keys import PackedKeys
+from models.items.keys import PackedKeys
 from stream.users.admission import AdmissionState
 from stream.users.interests import InterestState
 from stream.users.windows import Windows

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from models.features import CLICK, KINDS, PURCHASE, WindowBatch
+from models.inputs.features import CLICK, KINDS, PURCHASE, WindowBatch
 from models.saving import Array, Saved, State
 
 ValueFilter = Literal["none", "median", "low_pass"]

@@ -5,7 +5,7 @@ from typing import NamedTuple, Self, TypeVar
 import numpy as np
 
 from models.compiled import Compiled, inlined
-from models.features import WindowBatch, gap_buckets
+from models.inputs.features import WindowBatch, gap_buckets
 from models.saving import Array
 from stream.users.rows import BLOCK, Blocks, Columns, SavedForm, UserRows, place, taken_place
 from stream.users.values import ValueFilter, smooth

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import msgspec
 from faust.types import TP
 
-from models.evaluation import RANKERS
+from models.quality.evaluation import RANKERS
 from stream.flow.engine import Engine
 from stream.flow.ledger import TopicLedger
 from stream.status import WorkerStatus

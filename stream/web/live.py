@@ -8,7 +8,7 @@ from importlib import resources
 import msgspec
 from aiohttp import web
 
-from models import runtime
+from models.device import runtime
 from stream.web.details import Found, find, item_detail, user_detail
 from stream.web.errors import fault, json_response
 from stream.web.feed import LiveFeed

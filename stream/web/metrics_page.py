@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from aiohttp import web
 
-from models import runtime
-from models.evaluation import RANKERS, RankHistogram
+from models.device import runtime
+from models.quality.evaluation import RANKERS, RankHistogram
 from stream.flow.engine import Engine
 from stream.flow.ledger import TopicLedger
 from stream.metrics import Reading

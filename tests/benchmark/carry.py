@@ -19,11 +19,11 @@ from unittest.mock import patch
 import jax
 import jax.numpy as jnp
 
-from models import runtime
 from models.config import ModelConfig
-from models.encoders.linear import LinearEncoder
-from models.layout import Layout
-from models.network import InterestNetwork
+from models.device import runtime
+from models.inputs.layout import Layout
+from models.network.encoders.linear import LinearEncoder
+from models.network.network import InterestNetwork
 from stream.settings import Settings
 from tests.benchmark import pictures
 from tests.benchmark.choices import FIGURES, measured, row

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from models.predictions import figures
-from models.runtime import configure
+from models.device.runtime import configure
+from models.quality.predictions import figures
 from stream.demo.simulator import ShopConfig, SimulatedShop
 from stream.evaluation.prequential import Evaluation, EvaluationPlan
 from stream.evaluation.sources import Stretch

@@ -15,7 +15,7 @@ from itertools import islice
 import jax.monitoring
 import numpy as np
 
-from models import runtime
+from models.device import runtime
 from stream.flow.engine import Engine
 from stream.settings import Settings
 from tests.benchmark.figures import Figure, say, show

@@ -41,14 +41,14 @@ def figures(num_items: int) -> Iterator[tuple[str, int]]:
     """The table's bytes, and those exchanged."""
     import numpy as np  # noqa: PLC0415 - XLA reads its flags when jax is imported
 
-    from models.batches import rooms  # noqa: PLC0415
     from models.config import ModelConfig  # noqa: PLC0415
-    from models.device import FEW  # noqa: PLC0415
-    from models.empty_inputs import nobody  # noqa: PLC0415
-    from models.examples import empty_examples  # noqa: PLC0415
-    from models.features import WindowBatch  # noqa: PLC0415
+    from models.device.device import FEW  # noqa: PLC0415
+    from models.device.empty_inputs import nobody  # noqa: PLC0415
+    from models.inputs.batches import rooms  # noqa: PLC0415
+    from models.inputs.examples import empty_examples  # noqa: PLC0415
+    from models.inputs.features import WindowBatch  # noqa: PLC0415
     from models.learner import OnlineLearner  # noqa: PLC0415
-    from models.ranking import num_at_once  # noqa: PLC0415
+    from models.mixture.ranking import num_at_once  # noqa: PLC0415
 
     config = ModelConfig(num_devices=DEVICES, max_items=num_items)
     device = OnlineLearner(config)._device

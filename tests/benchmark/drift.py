@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models.config import ModelConfig
-from models.evaluation import RANKERS
-from models.runtime import configure
+from models.device.runtime import configure
+from models.quality.evaluation import RANKERS
 from stream.demo.simulator import ShopConfig, SimulatedShop
 from stream.evaluation.prequential import Evaluation, EvaluationPlan
 from stream.evaluation.sources import Stretch

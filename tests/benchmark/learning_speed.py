@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models import runtime
 from models.config import ModelConfig
-from models.features import Examples, WindowBatch
+from models.device import runtime
+from models.inputs.features import Examples, WindowBatch
 from models.learner import OnlineLearner
 from stream.settings import Settings
 from tests.benchmark import peers

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from models import runtime
+from models.device import runtime
 from stream.flow.engine import Engine
 from stream.memory import give_back
 from stream.records.events import Click, encode_event

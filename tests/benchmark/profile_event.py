@@ -16,7 +16,7 @@ from itertools import islice
 
 from faust.types import TP
 
-from models import runtime
+from models.device import runtime
 from stream.flow.agents import decode_chunk
 from stream.flow.engine import Engine
 from stream.flow.intake import Chunk
@@ -33,12 +33,12 @@ LINES = (  # label, file's end, function
     ("  items and queries to slots", "flow/updater.py", "_resolve_subjects"),
     ("  windows", "users/windows.py", "push"),
     ("  hand examples over", "models/learner.py", "add"),
-    ("  begin to encode", "models/reader.py", "begin_reading"),
-    ("  wait for it (device)", "models/reader.py", "reading"),
+    ("  begin to encode", "models/serving/reader.py", "begin_reading"),
+    ("  wait for it (device)", "models/serving/reader.py", "reading"),
     ("  long-term interest, drift", "users/interests.py", "advance"),
     ("updates to bytes", "flow/record_encoder.py", "updates"),
     ("learn", "flow/teacher.py", "learn_batch"),
-    ("  rank a sample (device)", "models/ranker.py", "ranked"),
+    ("  rank a sample (device)", "models/serving/ranker.py", "ranked"),
     ("  new items start (device)", "models/learner.py", "_start_items"),
     ("  gate's batch and step", "models/learner.py", "_teach_gate"),
     ("  network's batch and step", "models/learner.py", "_step"),

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from models.config import ModelConfig
-from models.evaluation import RANKERS
-from models.predictions import gains, mean_over_parts
-from models.runtime import configure
+from models.device.runtime import configure
+from models.quality.evaluation import RANKERS
+from models.quality.predictions import gains, mean_over_parts
 from stream.evaluation.prequential import Evaluation, EvaluationPlan
 from stream.evaluation.sources import period_stretches
 from stream.records.events import Event, Search

@@ -19,9 +19,9 @@ import msgspec
 import numpy as np
 
 from models.config import ModelConfig
-from models.evaluation import RANKERS
-from models.predictions import gains
-from models.runtime import configure
+from models.device.runtime import configure
+from models.quality.evaluation import RANKERS
+from models.quality.predictions import gains
 from stream.demo.simulator import ShopConfig, SimulatedShop
 from stream.evaluation.plot import blank, dress, over_stream
 from stream.evaluation.prequential import Evaluation, EvaluationPlan

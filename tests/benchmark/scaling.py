@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from itertools import islice
 
-from models import runtime
+from models.device import runtime
 from stream.flow.engine import Engine
 from stream.settings import Settings
 from tests.benchmark import pictures

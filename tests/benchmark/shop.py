@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.features import CLICK, PURCHASE, SEARCH
+from models.inputs.features import CLICK, PURCHASE, SEARCH
 from stream.records.events import Click, Event, Purchase, Search, encode_event
 
 KIND_SHARES = {CLICK: 0.85, PURCHASE: 0.05, SEARCH: 0.10}

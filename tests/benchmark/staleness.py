@@ -24,11 +24,11 @@ import msgspec
 import numpy as np
 
 from models.config import ModelConfig
-from models.evaluation import RANKERS
-from models.features import Examples
-from models.predictions import gains
-from models.reader import Reader
-from models.runtime import configure
+from models.device.runtime import configure
+from models.inputs.features import Examples
+from models.quality.evaluation import RANKERS
+from models.quality.predictions import gains
+from models.serving.reader import Reader
 from stream.demo.simulator import ShopConfig, SimulatedShop
 from stream.evaluation.plot import blank, dress
 from stream.evaluation.prequential import Evaluation, EvaluationPlan

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 from faust.types import TP
 
-from models.features import KINDS
-from models.runtime import configure
+from models.device.runtime import configure
+from models.inputs.features import KINDS
 from stream.demo.simulator import ShopConfig, SimulatedShop
 from stream.flow.engine import Engine
 from stream.flow.intake import Chunk

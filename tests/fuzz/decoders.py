@@ -10,7 +10,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["stream", "msgspec"]):
-    from models.features import KINDS
+    from models.inputs.features import KINDS
     from stream.errors import EventError
     from stream.foreign.formats import FORMATS
     from stream.foreign.mapping import EventMapper

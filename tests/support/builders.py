@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from faust.types import TP
 
-from models.features import CLICK, PURCHASE, SEARCH
+from models.inputs.features import CLICK, PURCHASE, SEARCH
 from stream.flow.agents import decode_chunk
 from stream.flow.intake import Chunk
 from stream.records.events import KIND_OF_EVENT_CLASS, Click, Event, Purchase, Search, encode_event

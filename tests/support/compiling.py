@@ -1,6 +1,6 @@
 """How XLA compiles in tests: in two thirds of the time, for code that runs for seconds only."""
 
-from models.runtime import CPU_THREADS
+from models.device.runtime import CPU_THREADS
 
 QUICKLY = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 XLA_FLAGS = f"{CPU_THREADS['XLA_FLAGS']} {QUICKLY}"

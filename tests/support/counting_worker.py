@@ -13,7 +13,7 @@ from typing import Any, cast
 import faust
 from faust.types import TP
 
-from models.features import CLICK
+from models.inputs.features import CLICK
 from stream.broker.positions import Positions
 from stream.flow.agents import BatchAgents
 from stream.flow.intake import Intake

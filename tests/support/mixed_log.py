@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Self
 
 from confluent_kafka import Producer
 
-from models.features import KINDS
+from models.inputs.features import KINDS
 from stream.records.events import Event, encode_event
 from stream.settings import Settings
 from stream.users.admission import REMEMBERED_IDS

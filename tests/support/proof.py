@@ -10,8 +10,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from checkpoints.manifest import Manifest
 from checkpoints.store import CheckpointStore
-from models.features import KINDS
-from models.queries import normalise
+from models.inputs.features import KINDS
+from models.items.queries import normalise
 from stream.broker.dead_letter_box import read_dead_letters
 from stream.broker.topic_reader import TopicReader
 from stream.flow.audit import Judged, in_order_of_arrival, judge_log, ledger_of

@@ -13,9 +13,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from models.features import Examples, WindowBatch
+from models.inputs.features import Examples, WindowBatch
 from models.learner import OnlineLearner
-from models.recommend import RecommendPolicy
+from models.mixture.recommend import RecommendPolicy
 from tests.support.small import SMALL_MODEL
 
 NUM_ITEMS = 50

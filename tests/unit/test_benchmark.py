@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.predictions import PREDICTION
+from models.quality.predictions import PREDICTION
 from tests.benchmark import quality_peers
 from tests.benchmark.bench import PARTS
 from tests.benchmark.devices import exchanged

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.config import EncoderName, HeadName, LossName, OptimiserName, ScheduleName
-from models.encoders import build_encoder
-from models.layout import Layout
+from models.inputs.layout import Layout
+from models.network.encoders import build_encoder
 from tests.unit.models.builders import a_config, a_learner, differences, learn_all, some_examples, windows_of
 
 ENCODERS = get_args(EncoderName)

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from models.keys import MAX_KEY_BYTES, PackedKeys
+from models.items.keys import MAX_KEY_BYTES, PackedKeys
 
 END = 24
 A_KEY = st.text(min_size=1, max_size=5) | st.integers(1, MAX_KEY_BYTES).map(lambda n: "x" * n)

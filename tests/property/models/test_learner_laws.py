@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.examples import ExampleQueue, ReplayRing
+from models.inputs.examples import ExampleQueue, ReplayRing
 from tests.unit.models.builders import a_learner, an_example, differences, learn_all, some_examples
 
 FEW = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])

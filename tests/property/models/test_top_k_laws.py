@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.top_k import BLOCK, top_k
+from models.mixture.top_k import BLOCK, top_k
 
 COUNT, ROWS = 4, 3
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.keys import FewKeys, PackedKeys
-from models.queries import normalise
-from models.vocabulary import SlotTable
+from models.items.keys import FewKeys, PackedKeys
+from models.items.queries import normalise
+from models.items.vocabulary import SlotTable
 
 KEYS = st.lists(st.text(min_size=1, max_size=3) | st.sampled_from("abcdefghij"), max_size=6)
 MANY = pytest.mark.parametrize("are_many", [False, True])

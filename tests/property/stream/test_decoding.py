@@ -3,7 +3,7 @@ import contextlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.features import CLICK, KINDS, PURCHASE
+from models.inputs.features import CLICK, KINDS, PURCHASE
 from stream.errors import EventError
 from stream.records.events import Click, Purchase, decode_event, encode_event
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.features import CLICK, SEARCH, WindowBatch
+from models.inputs.features import CLICK, SEARCH, WindowBatch
 from stream.users.values import BINS, REFRESH, ValuePolicy, ValueSketch, smooth
 
 some_values = arrays(np.float16, st.integers(1, 40), elements=st.floats(-1, 1, width=16))

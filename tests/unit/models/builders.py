@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from models.config import ModelConfig
-from models.features import CLICK, Examples, WindowBatch
+from models.inputs.features import CLICK, Examples, WindowBatch
 from models.learner import OnlineLearner
 
 SMALL = ModelConfig(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.augmentation import AugmentationPolicy, augment
-from models.memory import CountingMemory
+from models.counting.memory import CountingMemory
+from models.inputs.augmentation import AugmentationPolicy, augment
 from tests.unit.models.builders import a_config, windows_of
 
 WINDOWS = windows_of(*([5, 6, 7, 8] for _ in range(200)), [0, -1, 5, 6], [9], [])

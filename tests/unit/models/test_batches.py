@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models.batches import FEW_WINDOWS, BatchBuilder, Candidates, StepBatch, rooms
-from models.features import Examples
+from models.inputs.batches import FEW_WINDOWS, BatchBuilder, Candidates, StepBatch, rooms
+from models.inputs.features import Examples
 from tests.unit.models.builders import a_config, windows_of
 
 CONFIG = a_config(batch_size=256, num_negatives=4, num_soft_targets=0)

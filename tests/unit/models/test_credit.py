@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.credit import credited
-from models.features import CLICK, PURCHASE, SEARCH, Examples
+from models.inputs.credit import credited
+from models.inputs.features import CLICK, PURCHASE, SEARCH, Examples
 from tests.unit.models.builders import a_learner, an_example, learn_all, some_examples
 
 

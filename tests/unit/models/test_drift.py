@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from models.config import ModelConfig
-from models.drift import SETTLING, DriftPolicy, DriftState, DriftWatch, strength, watch
-from models.examples import ReplayRing
-from models.features import Examples
+from models.inputs.examples import ReplayRing
+from models.inputs.features import Examples
+from models.quality.drift import SETTLING, DriftPolicy, DriftState, DriftWatch, strength, watch
 from tests.unit.models.builders import a_config, a_learner, differences, learn_all, some_examples, windows_of
 
 POLICY = DriftPolicy(10.0, batch_size=256, rate_factor=2.0, recent_share=0.5, reaction_events=2_560)

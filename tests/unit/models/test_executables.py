@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models import executables, runtime
 from models.config import ModelConfig
-from models.executables import PREFIX, Executables
-from models.optimiser import AdamState
+from models.device import executables, runtime
+from models.device.executables import PREFIX, Executables
+from models.network.optimiser import AdamState
 from tests.support.compiling import XLA_FLAGS_OF_FOUR_DEVICES
 
 STATE = AdamState({"b": jnp.zeros(3), "a": jnp.ones((2, 3))}, None, {})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.keys import MAX_KEY_BYTES, RESERVED_BYTES, PackedKeys
+from models.items.keys import MAX_KEY_BYTES, RESERVED_BYTES, PackedKeys
 
 
 def slots(*values: int) -> np.ndarray:

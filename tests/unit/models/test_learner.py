@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import pytest
 
-from models.evaluation import RANKERS
-from models.features import CLICK, Examples, WindowBatch
+from models.inputs.features import CLICK, Examples, WindowBatch
 from models.learner import SCORED_EVERY, STEPS_UNDER_WAY, TAUGHT_EVERY
+from models.quality.evaluation import RANKERS
 from tests.unit.models.builders import (
     a_learner,
     an_example,
@@ -97,7 +97,7 @@ def test_another_seed_gives_another_model():
 @pytest.fixture
 def pieces(monkeypatch):
     """A catalogue of 22 rows is ranked 2 predictions at a time."""
-    monkeypatch.setattr("models.ranking.SCORES_AT_ONCE", 50)
+    monkeypatch.setattr("models.mixture.ranking.SCORES_AT_ONCE", 50)
 
 
 def test_a_batch_learned_in_pieces_is_the_same_batch(pieces):

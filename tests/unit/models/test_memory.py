@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.memory import CountingMemory
-from models.neighbours import NeighbourCounts
+from models.counting.memory import CountingMemory
+from models.counting.neighbours import NeighbourCounts
 from models.saving import state_of
 from tests.unit.models.builders import a_config
 

@@ -9,8 +9,8 @@ import optax
 import pytest
 
 from models.config import OptimiserName
-from models.optimiser import LONG_AGO, Optimiser, averaged, direction, optimiser, rate_factor
-from models.table import EmbeddingTable, replace_rows
+from models.network.optimiser import LONG_AGO, Optimiser, averaged, direction, optimiser, rate_factor
+from models.network.table import EmbeddingTable, replace_rows
 from tests.unit.models.builders import a_config
 
 ROWS = jnp.array([[1.0, -2.0], [3.0, 4.0]])

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.packing import distinct, pack
+from models.inputs.packing import distinct, pack
 from tests.unit.models.builders import windows_of
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from models.evaluation import PrequentialMetrics, RankHistogram
-from models.examples import ReplayRing
-from models.features import WindowBatch
-from models.gate import Gate
-from models.memory import Components
-from models.network import drop
-from models.objective import log_sum_of_others
-from models.ranking import num_at_once
-from models.sampling import join_known, sample_items
+from models.counting.memory import Components
+from models.inputs.examples import ReplayRing
+from models.inputs.features import WindowBatch
+from models.inputs.sampling import join_known, sample_items
+from models.mixture.gate import Gate
+from models.mixture.ranking import num_at_once
+from models.network.network import drop
+from models.network.objective import log_sum_of_others
+from models.quality.evaluation import PrequentialMetrics, RankHistogram
 from tests.unit.models.builders import an_example, windows_of
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from models.bootstrap import UserSums
-from models.features import WindowBatch
-from models.predictions import PREDICTION, figures, gains
+from models.inputs.features import WindowBatch
+from models.quality.bootstrap import UserSums
+from models.quality.predictions import PREDICTION, figures, gains
 
 
 def judged(ranks: list[int], parts: list[int] | None = None) -> np.ndarray:

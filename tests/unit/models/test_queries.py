@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.queries import QueryVocabulary, normalise, token_rows
+from models.items.queries import QueryVocabulary, normalise, token_rows
 from models.saving import state_of
 from tests.unit.models.builders import a_config
 

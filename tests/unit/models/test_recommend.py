@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from models.features import Examples, WindowBatch
+from models.inputs.features import Examples, WindowBatch
 from models.learner import OnlineLearner
-from models.recommend import Pool, RecommendPolicy, Votes, diversify, pool
+from models.mixture.recommend import Pool, RecommendPolicy, Votes, diversify, pool
 from models.saving import Array
 from tests.unit.models.builders import a_learner, learn_all, some_examples, windows_of
 

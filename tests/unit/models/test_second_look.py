@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from models.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, look_again
-from models.structure import Structure
+from models.mixture.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, look_again
+from models.network.structure import Structure
 from tests.unit.models.builders import a_learner, differences, some_examples
 
 WINDOW = 3

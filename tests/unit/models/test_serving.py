@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from models.turn import Turn
+from models.device.turn import Turn
 from tests.unit.models.builders import a_learner, an_example, learn_all, some_examples, windows_of
 
 

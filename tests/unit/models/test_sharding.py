@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.sharding import DevicesError
+from models.device.sharding import DevicesError
 from tests.support.compiling import XLA_FLAGS_OF_FOUR_DEVICES
 from tests.unit.models.builders import a_learner
 

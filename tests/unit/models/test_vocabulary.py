@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from models.items.vocabulary import ItemVocabulary, SlotTable
 from models.saving import state_of
-from models.vocabulary import ItemVocabulary, SlotTable
 from tests.unit.models.builders import a_config
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.features import CLICK, SEARCH
+from models.inputs.features import CLICK, SEARCH
 from stream.errors import EventError
 from stream.users.admission import NO_ID, REMEMBERED_IDS, AdmissionPolicy, AdmissionState, Verdict, refuse_future
 from tests.support.builders import NOW_MS, a_click

@@ -1,6 +1,6 @@
 from faust.types import TP
 
-from models.features import CLICK
+from models.inputs.features import CLICK
 from stream.flow.agents import decode_chunk
 from stream.records.dead_letters import MAX_KEPT_BYTES
 from stream.records.events import encode_event

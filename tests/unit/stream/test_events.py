@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from models.features import CLICK, PURCHASE, SEARCH
+from models.inputs.features import CLICK, PURCHASE, SEARCH
 from stream.errors import EventError
 from stream.records.events import MAX_ID_BYTES, MAX_RECORD_BYTES, decode_event, encode_event
 from tests.support.builders import a_click, a_purchase, a_search

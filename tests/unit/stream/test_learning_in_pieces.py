@@ -12,7 +12,7 @@ ALL_SCORED = SETTINGS.model_copy(update={"score_sample_ratio": 1.0})
 
 @pytest.fixture
 def engine(monkeypatch):
-    monkeypatch.setattr("models.ranking.SCORES_AT_ONCE", 256)  # 2 predictions at a time among 100 rows
+    monkeypatch.setattr("models.mixture.ranking.SCORES_AT_ONCE", 256)  # 2 predictions at a time among 100 rows
     engine = Engine(ALL_SCORED)
     engine.begin(incarnation=1)
     go_on(engine, 0, 4)

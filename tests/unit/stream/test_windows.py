@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.features import CLICK, SEARCH, gap_buckets
+from models.inputs.features import CLICK, SEARCH, gap_buckets
 from stream.settings import MAX_SLOTS
 from stream.users.rows import BLOCK
 from stream.users.windows import FORGOTTEN_SLOT, NewEvents, Windows

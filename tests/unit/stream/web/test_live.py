@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from models.drift import DriftState
+from models.quality.drift import DriftState
 from stream.flow.engine import Engine
 from stream.web.feed import LiveFeed
 from stream.web.history import Alarm

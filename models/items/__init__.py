@@ -1,0 +1,1 @@
+"""Items and queries by id: slots, and the hash table that finds them."""

@@ -1,0 +1,1 @@
+"""Network and memory together: what is likeliest next."""
