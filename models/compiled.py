@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
+import numpy as np
+
+Number = TypeVar("Number", int, np.ndarray)  # in a loop an integer, outside an array of them
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, repeat
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
-from models.compiled import Compiled, inlined
+from models.compiled import Compiled, Number, inlined
 from models.saving import Array
 
 MAX_KEY_BYTES = 256  # of UTF-8 that `PackedKeys` can keep; 1 at the least
@@ -15,8 +15,6 @@ UNIT = 4  # bytes: where a packed key begins is told in 31 bits, in units of the
 MAX_UNITS = 2**31 - 1
 RESERVED_BYTES = 128  # of addresses for each packed key; where keys are longer, all are copied once to twice the room
 LISTED_AT_ONCE = 4_096
-
-Number = TypeVar("Number", int, Array)
 
 
 class Keys(Protocol):

@@ -13,6 +13,7 @@ from models.items.keys import FewKeys, Keys
 from models.saving import Array, Column, Saved, State, part_of
 
 EVICT_RATIO = 1 / 64  # of the pool leaves at a time: finding the least recently used costs a pass over the pool
+LAST_USED = np.dtype(np.int64)  # how many keys had been resolved when this one was last
 EXPIRY_LOOKS = 16  # for expired items, within the time after which they expire: a look costs a pass over the pool
 
 
@@ -52,7 +53,7 @@ class SlotTable(Saved):
         self.end = first
         self._keys: Keys = FewKeys() if keys is None else keys
         self._free: deque[int] = deque()
-        self._last_used = np.zeros(capacity, np.int64)
+        self._last_used = np.zeros(capacity, LAST_USED)
         self._tick = 1
 
     def __len__(self) -> int:

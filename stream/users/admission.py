@@ -11,7 +11,7 @@ from models.inputs.features import KINDS
 from models.saving import Array
 from stream.errors import EventError
 from stream.records.events import Event
-from stream.users.rows import Blocks, Columns, SavedForm, UserRows, place, taken_place
+from stream.users.rows import Blocks, Columns, SavedForm, UserRows, place, saved_name, taken_place
 
 REMEMBERED_IDS = 64  # event ids kept for each user that sends them; up to 512 bytes
 NO_ID = 0
@@ -119,7 +119,7 @@ def _as_saved(kept: Columns) -> Columns:
         "newest_ms": newest_ms,
         "full_until_us": full_until_us,
         "num_ids": kept["num_ids"].astype(np.int64),
-        "growing/ids": kept["growing/ids"],
+        saved_name("ids"): kept[saved_name("ids")],
     }
 
 
@@ -129,7 +129,7 @@ def _as_kept(saved: Columns) -> Columns:
         "newest_ms": newest_ms,
         "filled_us": np.maximum(saved["full_until_us"] - 1_000 * newest_ms, 0),
         "num_ids": np.where(num_ids < REMEMBERED_IDS, num_ids, REMEMBERED_IDS + num_ids % REMEMBERED_IDS),
-        "growing/ids": saved["growing/ids"],
+        saved_name("ids"): saved[saved_name("ids")],
     }
 
 

@@ -1,11 +1,10 @@
 """What a user costs in memory."""
 
 from models.items.keys import PackedKeys
+from models.items.vocabulary import LAST_USED
 from stream.users.admission import AdmissionState
 from stream.users.interests import InterestState
 from stream.users.windows import Windows
-
-LAST_USED = 8  # bytes, by which the least recently active are found
 
 
 def bytes_per_user(window_size: int, dim: int) -> int:
@@ -16,4 +15,4 @@ def bytes_per_user(window_size: int, dim: int) -> int:
         dim: length of the vectors.
     """
     tables = Windows(window_size, rows=1), AdmissionState(rows=1), InterestState(dim, rows=1)
-    return PackedKeys(end=1).bytes_per_key + LAST_USED + sum(table.rows.bytes_per_row for table in tables)
+    return PackedKeys(end=1).bytes_per_key + LAST_USED.itemsize + sum(table.rows.bytes_per_row for table in tables)

@@ -152,7 +152,7 @@ class UserRows(Saved):
     def rows_of(self, rows: Array) -> dict[str, Array | list[bytes]]:
         """The content of `rows` of all columns as it is saved; copies."""
         fixed = {name: column[rows] for name, column in self._columns.items()}
-        growing = {_saved_name(name): column for name, column in self.positions_of(rows).items()}
+        growing = {saved_name(name): column for name, column in self.positions_of(rows).items()}
         return dict(self._form.saved({**fixed, **growing}))
 
     def positions_of(self, rows: Array) -> dict[str, Array]:
@@ -171,7 +171,7 @@ class UserRows(Saved):
             for name, column in self._columns.items():
                 column[some] = kept[name]
             if self._growing:
-                self._restore_growing(start, {name: kept[_saved_name(name)] for name in self._growing})
+                self._restore_growing(start, {name: kept[saved_name(name)] for name in self._growing})
         self.tracker.clear()
 
     def _restore_growing(self, start: int, saved: Mapping[str, Array]) -> None:
@@ -189,6 +189,6 @@ class UserRows(Saved):
             self._growing[name][blocks] = column[is_taken]
 
 
-def _saved_name(growing: str) -> str:
-    """Unlike that of a column that does not grow, whose positions lie otherwise."""
+def saved_name(growing: str) -> str:
+    """Of a growing column: unlike that of a column that does not grow, whose positions lie otherwise."""
     return f"growing/{growing}"

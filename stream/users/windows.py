@@ -1,20 +1,18 @@
 """The rolling windows of all users: arrays that grow and compiled loops; knows neither Kafka nor the model."""
 
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from models.compiled import Compiled, inlined
+from models.compiled import Compiled, Number, inlined
 from models.inputs.features import WindowBatch, gap_buckets
 from models.saving import Array
-from stream.users.rows import BLOCK, Blocks, Columns, SavedForm, UserRows, place, taken_place
+from stream.users.rows import BLOCK, Blocks, Columns, SavedForm, UserRows, place, saved_name, taken_place
 from stream.users.values import ValueFilter, smooth
 
 MAX_AGE_MS = 2**32 - 1  # 49.7 days; older positions keep their order but no longer their distance
 FORGOTTEN_SLOT = 1  # stands for an item or query that has left; a shared fallback row of the model
 AGE_BITS, KIND_BITS = 32, 2  # of a position, under its slot
-
-Number = TypeVar("Number", int, Array)
 
 
 class NewEvents(NamedTuple):
@@ -112,20 +110,20 @@ class Windows:
 
 def _as_saved(kept: Columns) -> Columns:
     """Slots, kinds and ages are saved apart."""
-    positions = kept["growing/positions"]
+    positions = kept[saved_name("positions")]
     return {
         "newest_ms": kept["newest_ms"],
         "num_events": kept["num_events"].astype(np.int64),
-        "growing/slots": slot_of(positions).astype(np.int32),
-        "growing/kinds": kind_of(positions).astype(np.int8),
-        "growing/values": kept["growing/values"],
-        "growing/ages_ms": age_of(positions).astype(np.uint32),
+        saved_name("slots"): slot_of(positions).astype(np.int32),
+        saved_name("kinds"): kind_of(positions).astype(np.int8),
+        saved_name("values"): kept[saved_name("values")],
+        saved_name("ages_ms"): age_of(positions).astype(np.uint32),
     }
 
 
 def _as_kept(saved: Columns) -> Columns:
-    slots, kinds, ages_ms = (saved[f"growing/{name}"].astype(np.int64) for name in ("slots", "kinds", "ages_ms"))
-    return {**saved, "growing/positions": position_of(slots, kinds, ages_ms)}
+    slots, kinds, ages_ms = (saved[saved_name(name)].astype(np.int64) for name in ("slots", "kinds", "ages_ms"))
+    return {**saved, saved_name("positions"): position_of(slots, kinds, ages_ms)}
 
 
 @inlined
