@@ -10,6 +10,7 @@ user. What Python keeps of all that came and went, some 7 MB, weighs less the mo
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -78,11 +79,12 @@ def main() -> None:
         Sort("_with_event_ids", asked.users, 1, with_ids=True),
         Sort("_full_windows", asked.full_users, settings.window_size, with_ids=False),
     )
+    command = COMMAND + "".join(f" {argument}" for argument in sys.argv[1:])
     for sort in sorts:
         before = settled_bytes(engine)
         feed(engine, settings, sort.clicks())
         per_million = (settled_bytes(engine) - before) / sort.num_users * MILLION / GIB
-        show(Figure(f"memory_per_million_users{sort.name}", round(per_million, 3), "GiB", COMMAND))
+        show(Figure(f"memory_per_million_users{sort.name}", round(per_million, 3), "GiB", command))
 
 
 if __name__ == "__main__":
