@@ -1,5 +1,7 @@
 """Workers that end by themselves because going on would do harm: each says why, and what to do."""
 
+import re
+
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from stream.settings import Settings
@@ -89,4 +91,4 @@ def test_a_worker_that_applies_nothing_while_records_wait_exits_and_says_so(sett
         worker.wait_for(lambda s: s.records > 0, "the first are through")
         send(settings, some_events(50))
         assert worker.process.wait(ENDS_WITHIN_S) == 1
-        assert "nothing was applied for 2 s" in worker.log()
+        assert re.search(r"nothing was applied for [2-9] s while \d+ records wait", worker.log())
