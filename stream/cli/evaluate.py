@@ -27,6 +27,7 @@ from stream.evaluation.sources import Stretch, fold_stretches, period_stretches,
 from stream.event_logs import EventTypeMapping, read_log
 from stream.records.events import KIND_OF_EVENT_CLASS, Event
 from stream.settings import Settings
+from stream.settings.sources import sentence
 
 if TYPE_CHECKING:  # the help of all commands waits for neither jax nor faust
     from stream.evaluation.prequential import Evaluation
@@ -183,7 +184,7 @@ def _changed(model: ModelConfig, changes: tuple[str, ...]) -> ModelConfig:
         try:
             value = TypeAdapter(kinds[name]).validate_strings(text)
         except ValidationError as error:
-            raise ConfigError(f"--set {change}: {error.errors()[0]['msg']}") from None
+            raise ConfigError(f"--set {change}: {sentence(error.errors()[0], secrets=())}") from None
         model = dataclasses.replace(model, **{name: value})
     return model
 
