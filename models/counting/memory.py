@@ -104,6 +104,7 @@ class CountingMemory(Saved):
         self.successors = NeighbourCounts(num_rows, config.memory_slots, config.memory_half_life)
         self.predecessors = NeighbourCounts(num_rows, config.memory_slots, config.memory_half_life)
         self.is_seen = np.zeros(num_rows, bool)
+        self.num_seen = np.zeros(num_rows, np.int32)
         self._trend = np.zeros(num_rows, np.float64)
         self._trend_total = 0.0
         self._trend_unit = 1.0
@@ -184,6 +185,7 @@ class CountingMemory(Saved):
         self._end = max(self._end, 1 + int(targets.max(initial=0)), 1 + int(items.max(initial=0)))
         self.tracker.mark(targets)
         self.tracker.mark(items.ravel())
+        np.add.at(self.num_seen, targets, 1)
         np.add.at(self._trend, targets, self._trend_unit)
         self._trend_total += len(targets) * self._trend_unit
         self._trend_unit *= 2 ** (len(targets) / POPULARITY_HALF_LIFE)
@@ -201,6 +203,7 @@ class CountingMemory(Saved):
             table.forget(slots, is_gone)
         self._trend_total -= float(self._trend[slots].sum())
         self._trend[slots] = 0
+        self.num_seen[slots] = 0
         self.is_seen[slots] = False
         self.tracker.mark(slots[slots < self._end])
 
@@ -210,7 +213,8 @@ class CountingMemory(Saved):
 
     def tracked(self) -> Mapping[str, Column]:
         """What was seen, up to the highest slot in use."""
-        return {"is_seen": self.is_seen[: self._end], "trend": self._trend[: self._end]}
+        columns = {"is_seen": self.is_seen, "num_seen": self.num_seen, "trend": self._trend}
+        return {name: column[: self._end] for name, column in columns.items()}
 
     def wholes(self) -> Mapping[str, Array]:
         """The weight of an event of now, and the sum of all weights."""
@@ -221,7 +225,7 @@ class CountingMemory(Saved):
         self.successors.restore(part_of(state, "successors"))
         self.predecessors.restore(part_of(state, "predecessors"))
         self._end = max(self._first_item, len(state.get("seen/is_seen", ())))
-        for column, name in ((self.is_seen, "is_seen"), (self._trend, "trend")):
+        for column, name in ((self.is_seen, "is_seen"), (self.num_seen, "num_seen"), (self._trend, "trend")):
             column[:] = 0
             saved = state.get(f"seen/{name}", np.zeros(0))
             column[: len(saved)] = saved

@@ -24,7 +24,7 @@ from models.inputs.features import WindowBatch
 from models.mixture.gate import Gate, GateBatch, GateLearner
 from models.mixture.ranking import Judges, RankBatch, catalogue_sizes, num_at_once, rank, top
 from models.mixture.recommend import Answer, Query, ask, asked_sizes
-from models.mixture.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, compared, look_again
+from models.mixture.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, described, look_again
 from models.network.network import InterestNetwork
 from models.network.optimiser import AdamState
 from models.network.step import NetworkLearner, NetworkState, item_vectors, start_items
@@ -58,14 +58,14 @@ class Device(Saved):
         self.turn = Turn()
         self.num_negatives = num_item_rows if config.loss == "full_softmax" else config.num_negatives
         self._config, self._builder, self._num_item_rows = config, builder, num_item_rows
-        components = Components(config.encoder_window)
+        components = self._components = Components(config.encoder_window)
         self._empty = EmptyInputs(components, config.memory_slots, num_item_rows)
         rngs = nnx.Rngs(config.seed)
         network = InterestNetwork(config, rngs)
         self._network = Structure(network)
         self._gate = Structure(Gate(network.encoder.width, components, rngs))
         self._network_learner = NetworkLearner(self._network, config)
-        self._look = Structure(SecondLook(components.window, rngs))
+        self._look = Structure(SecondLook(components, rngs))
         gate_learner = GateLearner(self._gate)
         look_learner = SecondLookLearner(self._look)
         rows, whole = self._placement.rows, self._placement.whole
@@ -122,7 +122,7 @@ class Device(Saved):
         return Judges(self._gate.build(gate), self._look.build(look))
 
     def _traced_look(self, params: Params, vectors: jax.Array, listed: Listed) -> jax.Array:
-        return look_again(self._look.build(params), compared(vectors, listed))
+        return look_again(self._look.build(params), described(vectors, listed, self._components))
 
     def _traced_ask(
         self, params: Params, table: Measured, context: jax.Array, scaled: jax.Array, query: Query

@@ -9,7 +9,7 @@ from models.inputs.batches import Candidates
 from models.mixture.gate import GateBatch
 from models.mixture.ranking import RankBatch
 from models.mixture.recommend import NEAREST, Query
-from models.mixture.second_look import LOOKED_AT, Listed, Shortlist
+from models.mixture.second_look import LOOKED_AT, Listed, Shortlist, num_features
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class EmptyInputs:
         shares, confidence = self._shares(batch), self._by_component(batch)
         is_seen, popularity = np.zeros(items, bool), np.zeros(items, np.float32)
         ids, targets = shares.astype(np.int32), np.zeros(batch, np.int32)
-        return RankBatch(targets, ids, shares, confidence, confidence > 0, is_seen, popularity)
+        return RankBatch(targets, ids, shares, confidence, confidence > 0, is_seen, popularity, popularity)
 
     def query(self, batch: int, items: int) -> Query:
         """Nobody to recommend any of so many items to."""
@@ -41,14 +41,13 @@ class EmptyInputs:
 
     def listed(self, batch: int) -> Listed:
         """Nothing to look at."""
-        floats = np.zeros((batch, min(LOOKED_AT, self.num_item_rows)), np.float32)
-        recent = np.zeros((batch, self.components.window), np.int32)
-        return Listed(floats.astype(np.int32), floats, floats, floats, recent)
+        floats, shares = np.zeros((batch, min(LOOKED_AT, self.num_item_rows)), np.float32), self._shares(batch)
+        return Listed(floats.astype(np.int32), floats, floats, floats, floats, shares.astype(np.int32), shares)
 
     def shortlist(self, batch: int) -> Shortlist:
-        """The same, compared."""
-        listed = self.listed(batch)
-        return Shortlist(listed, np.zeros(listed.slots.shape, np.float32))
+        """The same, described."""
+        slots, mixture, *_ = self.listed(batch)
+        return Shortlist(slots, mixture, np.zeros((*slots.shape, num_features(self.components)), np.float32))
 
     def gate(self, batch: int, samples: int) -> GateBatch:
         """Nothing for the gate to learn from."""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from models.inputs.batches import PADDED_SIZES
 from models.inputs.layout import Array
 from models.mixture.gate import Gate
-from models.mixture.second_look import LOOKED_AT, Listed, SecondLook, Shortlist, compared, look_again
+from models.mixture.second_look import LOOKED_AT, Listed, SecondLook, Shortlist, described, look_again
 from models.mixture.top_k import top_k
 from models.network.heads import unit
 
@@ -28,6 +28,7 @@ class RankBatch(NamedTuple):
         has_say: `[batch, components]` bool.
         is_seen: `[items]` bool, the items that stand in the ranking.
         popularity: `[items]` float32.
+        num_seen: `[items]` float32, how often each was the next one.
     """
 
     targets: Array
@@ -37,6 +38,7 @@ class RankBatch(NamedTuple):
     has_say: Array
     is_seen: Array
     popularity: Array
+    num_seen: Array
 
 
 def catalogue_sizes(num_item_rows: int, growth: int = 2) -> list[int]:
@@ -100,19 +102,19 @@ def scores(
     popularity = jnp.broadcast_to(batch.popularity[None, :], logits.shape)
     mixture = weights[:, :1] * by_network + weights[:, -1:] * popularity
     mixture = mixture.at[rows, batch.ids].add(weights[:, of_candidates] * batch.shares)
-    shortlist = compared(vectors, _listed(mixture, by_network, batch, components.window))
-    mixture = mixture.at[rows, shortlist.listed.slots].set(look_again(look, shortlist))
+    shortlist = described(vectors, _listed(mixture, by_network, batch), components)
+    mixture = mixture.at[rows, shortlist.slots].set(look_again(look, shortlist))
     rule = jnp.asarray(components.counting_rule())[of_candidates]
     counting = jnp.zeros_like(logits).at[rows, batch.ids].add(rule[None, :] * batch.shares)
     return [mixture, logits, counting, popularity], shortlist
 
 
-def _listed(mixture: jax.Array, by_network: jax.Array, batch: RankBatch, window: int) -> Listed:
+def _listed(mixture: jax.Array, by_network: jax.Array, batch: RankBatch) -> Listed:
     best, slots = top_k(mixture, min(LOOKED_AT, mixture.shape[1]))
     network = jnp.take_along_axis(by_network, slots, axis=1)
-    popularity = jnp.asarray(batch.popularity)[slots]
+    popularity, num_seen = jnp.asarray(batch.popularity)[slots], jnp.asarray(batch.num_seen)[slots]
     slots = jnp.where(jnp.asarray(batch.is_seen)[slots], slots, 0)
-    return Listed(slots, best, network, popularity, batch.ids[:, -window:])
+    return Listed(slots, best, network, popularity, num_seen, batch.ids, batch.shares)
 
 
 def rank(

@@ -83,6 +83,7 @@ class Ranker:
             pad_rows(recollection.has_say, rows),
             self._memory.is_seen[:size],
             self._memory.popularity(slice(0, size)),
+            self._memory.num_seen[:size].astype(np.float32),
         )
 
     @property

@@ -58,17 +58,17 @@ class Recommender:
     def _few(self, windows: WindowBatch, left_out: np.ndarray, policy: RecommendPolicy) -> list[Pool]:
         """Lists for at most `FEW` windows."""
         depth = policy.count if policy.diversity == 0 else max(policy.count, DIVERSIFIED)
-        pools = [best(some, max(depth, LOOKED_AT)) for some in self._pools(windows, left_out)]
-        pools = [best(some, depth) for some in self._look_again(windows, pools)]
+        recollection = self._memory.recall(self._memory.recent_items(windows.slots))
+        pools = [best(some, max(depth, LOOKED_AT)) for some in self._pools(windows, recollection, left_out)]
+        pools = [best(some, depth) for some in self._look_again(recollection, pools)]
         if policy.diversity == 0:
             return pools
         vectors = self._device.item_vectors(np.concatenate([some.slots for some in pools]), self._weights())
         ends = np.cumsum([len(some.slots) for some in pools])
         return [diversify(some, part, policy) for some, part in zip(pools, np.split(vectors, ends[:-1]), strict=True)]
 
-    def _pools(self, windows: WindowBatch, left_out: np.ndarray) -> Iterator[Pool]:
+    def _pools(self, windows: WindowBatch, recollection: Recollection, left_out: np.ndarray) -> Iterator[Pool]:
         memory, count = self._memory, len(windows)
-        recollection = memory.recall(memory.recent_items(windows.slots))
         popular = self._most_popular()
         ids = np.concatenate([recollection.ids, np.broadcast_to(popular, (count, len(popular)))], 1)
         query = self._query(ids, recollection)
@@ -83,14 +83,15 @@ class Recommender:
             trust = float(weights[row, 0]), float(weights[row, -1])
             yield pool(Votes(all_ids, by_network, memory.popularity(all_ids), by_others, trust), left_out[row])
 
-    def _look_again(self, windows: WindowBatch, pools: list[Pool]) -> Iterator[Pool]:
+    def _look_again(self, recollection: Recollection, pools: list[Pool]) -> Iterator[Pool]:
         """Pools, best first, with the scores of the second look."""
         room = 1 if len(pools) == 1 else FEW
         width = min(LOOKED_AT, self._items.num_rows)
-        columns = ([pad_rows(column[:width], width) for column in some] for some in pools)
-        recent = self._memory.recent_items(windows.slots)[:, ::-1]
-        listed = (pad_rows(np.stack(column), room) for column in (*zip(*columns, strict=True), recent))
-        looked = self._device.look_again(Listed(*listed), self._weights())
+        columns = zip(*([pad_rows(column[:width], width) for column in some] for some in pools), strict=True)
+        slots, *probabilities = map(np.stack, columns)
+        num_seen = self._memory.num_seen[slots].astype(np.float32)
+        listed = (slots, *probabilities, num_seen, recollection.ids, recollection.shares)
+        looked = self._device.look_again(Listed(*(pad_rows(column, room) for column in listed)), self._weights())
         for some, scores in zip(pools, looked, strict=False):
             some.scores[:width] = scores[: len(some.scores)]
             yield some

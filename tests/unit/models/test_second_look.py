@@ -1,53 +1,87 @@
 """The second look starts as if it were not there, learns what a sum cannot say, and shares out what there is."""
 
+from collections.abc import Callable
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
-from models.mixture.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, look_again
+from models.counting.memory import Components
+from models.mixture.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, described, look_again
 from models.network.structure import Structure
 from tests.unit.models.builders import a_learner, differences, some_examples
 
-WINDOW = 3
+COMPONENTS = Components(3)
+NEIGHBOURS = 2
+VECTORS = jnp.asarray(np.random.default_rng(1).normal(size=(9, 4)), jnp.float32)
 
 
-def a_shortlist(rng: np.random.Generator, batch: int = 32, items: int = 8) -> Shortlist:
-    """Different items, the last two places empty."""
+def a_list(rng: np.random.Generator, batch: int = 32, items: int = 8) -> Listed:
+    """Different items, the last two places empty; the window has the second, the first and none."""
     slots = np.stack([rng.permutation(np.arange(1, 1 + items)) for _ in range(batch)]).astype(np.int32)
     slots[:, -2:] = 0
-    mixture, network, popularity = rng.random((3, batch, items), np.float32) / items
-    listed = Listed(slots, mixture, network, popularity, slots[:, [1, 0, -1]])
-    return Shortlist(listed, rng.uniform(-1, 1, (batch, items)).astype(np.float32))
+    mixture, network, popularity, num_seen = rng.random((4, batch, items), np.float32) / items
+    shares = rng.random((batch, COMPONENTS.num_candidates(NEIGHBOURS)), np.float32)
+    ids = rng.integers(1, 1 + items, shares.shape).astype(np.int32)
+    ids[:, -3:] = slots[:, [1, 0, -1]]
+    return Listed(slots, mixture, network, popularity, num_seen, ids, shares)
+
+
+def a_shortlist(listed: Listed) -> Shortlist:
+    return described(VECTORS, listed, COMPONENTS)
 
 
 def test_before_it_learned_nothing_changes():
-    shortlist = a_shortlist(np.random.default_rng(0))
-    looked = look_again(SecondLook(WINDOW, nnx.Rngs(0)), shortlist)
-    assert np.allclose(looked[:, :-2], shortlist.listed.mixture[:, :-2], rtol=1e-4)
+    shortlist = a_shortlist(a_list(np.random.default_rng(0)))
+    looked = look_again(SecondLook(COMPONENTS, nnx.Rngs(0)), shortlist)
+    assert np.allclose(looked[:, :-2], shortlist.mixture[:, :-2], rtol=1e-4)
     assert not looked[:, -2:].any()
 
 
-def test_what_it_learned_moves_probability_and_makes_none():
+def test_an_item_is_told_by_what_each_newest_item_says_of_it():
+    listed = a_list(np.random.default_rng(0))
+    by_component = listed.shares[0, :-3].reshape(-1, NEIGHBOURS)
+    is_third = listed.ids[0, :-3].reshape(-1, NEIGHBOURS) == listed.slots[0, 2]
+    told = a_shortlist(listed).features[0, 2, -2 * COMPONENTS.num_lags :]
+    assert told == pytest.approx(0.15 * np.log((by_component * is_third).sum(1) + 1e-5) + 1, abs=1e-5)
+    assert is_third.any()
+
+
+def taught(teaches: Callable[[Listed], np.ndarray]) -> tuple[Listed, np.ndarray]:
+    """A list that it has not seen, and what it makes of it after 120 lessons."""
     rng = np.random.default_rng(0)
-    structure = Structure(SecondLook(WINDOW, nnx.Rngs(0)))
+    structure = Structure(SecondLook(COMPONENTS, nnx.Rngs(0)))
     learner = SecondLookLearner(structure)
     learn, state = jax.jit(learner.learn), learner.begin()
     for _ in range(120):
-        shortlist = a_shortlist(rng)
-        state = learn(state, shortlist, shortlist.listed.recent[:, 0])  # the next item is always the last again
-    shortlist = a_shortlist(rng)
-    slots, mixture, *_, recent = shortlist.listed
-    looked = np.asarray(look_again(structure.build(state.average), shortlist))
-    assert (np.take_along_axis(slots, looked.argmax(1)[:, None], 1)[:, 0] == recent[:, 0]).all()
-    assert looked.sum(1) == pytest.approx(mixture[:, :-2].sum(1), rel=1e-4)
+        listed = a_list(rng)
+        state = learn(state, a_shortlist(listed), teaches(listed))
+    listed = a_list(rng)
+    return listed, np.asarray(look_again(structure.build(state.average), a_shortlist(listed)))
+
+
+def test_what_it_learned_moves_probability_and_makes_none():
+    listed, looked = taught(the_last)
+    assert (best_of(listed, looked) == the_last(listed)).all()
+    assert looked.sum(1) == pytest.approx(listed.mixture[:, :-2].sum(1), rel=1e-4)
+
+
+def the_last(listed: Listed) -> np.ndarray:
+    """The newest item of the window again."""
+    return np.asarray(listed.ids)[:, -3]
+
+
+def best_of(listed: Listed, looked: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(listed.slots, looked.argmax(1)[:, None], 1)[:, 0]
 
 
 @pytest.mark.parametrize("target", [0, 99])
 def test_targets_that_are_not_listed_teach_nothing(target):
-    learner = SecondLookLearner(Structure(SecondLook(WINDOW, nnx.Rngs(0))))
+    learner = SecondLookLearner(Structure(SecondLook(COMPONENTS, nnx.Rngs(0))))
     before = learner.begin()
-    after = learner.learn(before, a_shortlist(np.random.default_rng(0)), np.full(32, target, np.int32))
+    after = learner.learn(before, a_shortlist(a_list(np.random.default_rng(0))), np.full(32, target, np.int32))
     assert all(np.array_equal(before.params[name], after.params[name]) for name in before.params)
     assert all(np.allclose(before.average[name], after.average[name], atol=1e-6) for name in before.average)
 
