@@ -24,7 +24,7 @@ from models.inputs.features import WindowBatch
 from models.mixture.gate import Gate, GateBatch, GateLearner
 from models.mixture.ranking import Judges, RankBatch, catalogue_sizes, num_at_once, rank, top
 from models.mixture.recommend import Answer, Query, ask, asked_sizes
-from models.mixture.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, described, look_again
+from models.mixture.second_look import Listed, Looked, SecondLook, SecondLookLearner, Shortlist, described, look_again
 from models.network.network import InterestNetwork
 from models.network.optimiser import AdamState
 from models.network.step import NetworkLearner, NetworkState, item_vectors, start_items
@@ -121,7 +121,7 @@ class Device(Saved):
     def _judges(self, gate: Params, look: Params) -> Judges:
         return Judges(self._gate.build(gate), self._look.build(look))
 
-    def _traced_look(self, params: Params, vectors: jax.Array, listed: Listed) -> jax.Array:
+    def _traced_look(self, params: Params, vectors: jax.Array, listed: Listed) -> Looked:
         return look_again(self._look.build(params), described(vectors, listed, self._components))
 
     def _traced_ask(
@@ -231,9 +231,10 @@ class Device(Saved):
         self.turn.wait_for(answer)
         return Answer(*(np.asarray(array)[: len(windows)] for array in answer))
 
-    def look_again(self, listed: Listed, weights: Weights) -> np.ndarray:
+    def look_again(self, listed: Listed, weights: Weights) -> Looked:
         """See `second_look.look_again`, for 1 or `FEW` rows."""
-        return np.asarray(self.turn.wait_for(self._look_again(weights.look, weights.vectors, listed)))
+        looked = self.turn.wait_for(self._look_again(weights.look, weights.vectors, listed))
+        return Looked(*map(np.asarray, looked))
 
     def _judge(self, function: Callable[..., Any], windows: WindowBatch, batch: RankBatch, weights: Weights) -> Any:
         context, _, scaled, _ = self._read_windows(windows, FEW, weights)

@@ -103,7 +103,8 @@ def scores(
     mixture = weights[:, :1] * by_network + weights[:, -1:] * popularity
     mixture = mixture.at[rows, batch.ids].add(weights[:, of_candidates] * batch.shares)
     shortlist = described(vectors, _listed(mixture, by_network, batch), components)
-    mixture = mixture.at[rows, shortlist.slots].set(look_again(look, shortlist))
+    looked = look_again(look, shortlist)
+    mixture = (mixture * looked.of_others[:, None]).at[rows, shortlist.slots].set(looked.probabilities)
     rule = jnp.asarray(components.counting_rule())[of_candidates]
     counting = jnp.zeros_like(logits).at[rows, batch.ids].add(rule[None, :] * batch.shares)
     return [mixture, logits, counting, popularity], shortlist

@@ -118,11 +118,25 @@ class SecondLook(nnx.Module):
         return nnx.log_softmax(jnp.where(slots > 0, jnp.log(mixture + 1e-9) + change[..., 0], -1e9))
 
 
-def look_again(look: SecondLook, shortlist: Shortlist) -> jax.Array:
-    """Probabilities in place of the mixture's, with the same sum: `[batch, items]` float32, 0 for none."""
-    is_item = jnp.asarray(shortlist.slots) > 0
-    total = jnp.sum(jnp.asarray(shortlist.mixture), axis=1, keepdims=True, where=is_item)
-    return jnp.where(is_item, total * jnp.exp(look(shortlist)), 0.0)
+class Looked(NamedTuple):
+    """What a second look makes of a shortlist.
+
+    Attributes:
+        probabilities: `[batch, items]` float32 in place of the mixture's, with the same sum; 0 for none.
+        of_others: `[batch]` float32 in [0, 1], by which all others are multiplied so that none stands above these.
+    """
+
+    probabilities: Array
+    of_others: Array
+
+
+def look_again(look: SecondLook, shortlist: Shortlist) -> Looked:
+    """Share out anew what the items of a shortlist have."""
+    mixture, is_item = jnp.asarray(shortlist.mixture), jnp.asarray(shortlist.slots) > 0
+    total = jnp.sum(mixture, axis=1, keepdims=True, where=is_item)
+    looked = jnp.where(is_item, total * jnp.exp(look(shortlist)), 0.0)
+    least, least_before = (jnp.min(each, axis=1, where=is_item, initial=1.0) for each in (looked, mixture))
+    return Looked(looked, jnp.minimum(least / jnp.maximum(least_before, 1e-30), 1.0))
 
 
 class SecondLookLearner(AdamLearner[SecondLook]):

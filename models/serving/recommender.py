@@ -92,8 +92,9 @@ class Recommender:
         num_seen = self._memory.num_seen[slots].astype(np.float32)
         listed = (slots, *probabilities, num_seen, recollection.ids, recollection.shares)
         looked = self._device.look_again(Listed(*(pad_rows(column, room) for column in listed)), self._weights())
-        for some, scores in zip(pools, looked, strict=False):
+        for some, scores, of_others in zip(pools, *looked, strict=False):
             some.scores[:width] = scores[: len(some.scores)]
+            some.scores[width:] *= of_others
             yield some
 
     def _query(self, ids: np.ndarray, recollection: Recollection) -> Query:

@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 from models.counting.memory import Components
-from models.mixture.second_look import Listed, SecondLook, SecondLookLearner, Shortlist, described, look_again
+from models.mixture.second_look import Listed, Looked, SecondLook, SecondLookLearner, Shortlist, described, look_again
 from models.network.structure import Structure
 from tests.unit.models.builders import a_learner, differences, some_examples
 
@@ -36,8 +36,9 @@ def a_shortlist(listed: Listed) -> Shortlist:
 def test_before_it_learned_nothing_changes():
     shortlist = a_shortlist(a_list(np.random.default_rng(0)))
     looked = look_again(SecondLook(COMPONENTS, nnx.Rngs(0)), shortlist)
-    assert np.allclose(looked[:, :-2], shortlist.mixture[:, :-2], rtol=1e-4)
-    assert not looked[:, -2:].any()
+    assert np.allclose(looked.probabilities[:, :-2], shortlist.mixture[:, :-2], rtol=1e-4)
+    assert not looked.probabilities[:, -2:].any()
+    assert np.allclose(looked.of_others, 1, rtol=1e-4)
 
 
 def test_an_item_is_told_by_what_each_newest_item_says_of_it():
@@ -49,7 +50,7 @@ def test_an_item_is_told_by_what_each_newest_item_says_of_it():
     assert is_third.any()
 
 
-def taught(teaches: Callable[[Listed], np.ndarray]) -> tuple[Listed, np.ndarray]:
+def taught(teaches: Callable[[Listed], np.ndarray]) -> tuple[Listed, Looked]:
     """A list that it has not seen, and what it makes of it after 120 lessons."""
     rng = np.random.default_rng(0)
     structure = Structure(SecondLook(COMPONENTS, nnx.Rngs(0)))
@@ -59,22 +60,28 @@ def taught(teaches: Callable[[Listed], np.ndarray]) -> tuple[Listed, np.ndarray]
         listed = a_list(rng)
         state = learn(state, a_shortlist(listed), teaches(listed))
     listed = a_list(rng)
-    return listed, np.asarray(look_again(structure.build(state.average), a_shortlist(listed)))
+    return listed, look_again(structure.build(state.average), a_shortlist(listed))
 
 
 def test_what_it_learned_moves_probability_and_makes_none():
     listed, looked = taught(the_last)
-    assert (best_of(listed, looked) == the_last(listed)).all()
-    assert looked.sum(1) == pytest.approx(listed.mixture[:, :-2].sum(1), rel=1e-4)
+    probabilities = np.asarray(looked.probabilities)
+    best = np.take_along_axis(np.asarray(listed.slots), probabilities.argmax(1)[:, None], 1)[:, 0]
+    assert (best == the_last(listed)).all()
+    assert probabilities.sum(1) == pytest.approx(listed.mixture[:, :-2].sum(1), rel=1e-4)
+
+
+def test_no_other_item_stands_above_those_it_has_seen():
+    listed, looked = taught(the_last)
+    others = listed.mixture[:, :-2].min(1) * looked.of_others
+    least = looked.probabilities[:, :-2].min(1)
+    assert others == pytest.approx(least, rel=1e-4)
+    assert (least < 0.5 * listed.mixture[:, :-2].min(1)).any()
 
 
 def the_last(listed: Listed) -> np.ndarray:
     """The newest item of the window again."""
     return np.asarray(listed.ids)[:, -3]
-
-
-def best_of(listed: Listed, looked: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(listed.slots, looked.argmax(1)[:, None], 1)[:, 0]
 
 
 @pytest.mark.parametrize("target", [0, 99])
