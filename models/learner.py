@@ -23,7 +23,7 @@ from models.items.vocabulary import ItemVocabulary, Resolved
 from models.mixture.gate import GateBatch
 from models.quality.drift import DriftWatch
 from models.quality.evaluation import RANKERS, PrequentialMetrics
-from models.reports import LearnReport, Running
+from models.reports import Ended, LearnReport, Running
 from models.saving import Array, Saved, State, joined, part_of, state_of
 from models.scoring import Scorer
 from models.serving.reader import Reader
@@ -70,6 +70,11 @@ class OnlineLearner(Reader):
         self._touched: list[np.ndarray] = []
         self._num_batches = self._num_replays = self._num_recycled = 0
         self._running = deque([Running(0.0, 0.0, 0)] * STEPS_UNDER_WAY)
+
+    @property
+    def computed(self) -> list[Ended]:
+        """The newest steps, oldest first, that have been computed before a report tells of them; for any thread."""
+        return [running.ended() for running in tuple(self._running) if running.is_computed]
 
     @property
     def compilations(self) -> int:

@@ -12,9 +12,9 @@ class LearnReport:
     """What one `learn_batch` did.
 
     Attributes:
-        loss: the network's mean loss on the batch before, since this one's step is still running; nan where it was not
-            finite, and so was not applied, 0 where no example could teach.
-        gate_loss: the mixture's mean negative log-likelihood on some of the batch before; 0 where it was not taught.
+        loss: the network's mean loss on a batch some steps before, since this one's is still running; nan where it was
+            not finite, and so was not applied, 0 where no example could teach.
+        gate_loss: the mixture's mean negative log-likelihood on some of that batch; 0 where it was not taught.
         num_events: examples taken.
         num_skipped: of them, those that could not teach the network: an empty window, or an item that has left.
         num_left_out: of them, those that only the memory learned, since the learner is behind.
@@ -43,6 +43,12 @@ class Running(NamedTuple):
     loss: jax.Array | float
     gate_loss: jax.Array | float
     num_taught: int
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether asking for the losses waits for nothing."""
+        losses = (self.loss, self.gate_loss)
+        return all(isinstance(loss, float) or loss.is_ready() for loss in losses)  # type: ignore[attr-defined]
 
     def ended(self) -> "Ended":
         """Wait for it."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from models.learner import OnlineLearner
 from models.reports import LearnReport
@@ -20,8 +20,6 @@ class Teacher:
         num_learned: events, left out ones included.
         num_replayed: examples that were learned once more.
         num_left_out: events that only the memory learned, for want of time.
-        last_loss: of the network, None before the first.
-        last_gate_loss: of the gate, None before the first.
         last_step_ms: how long the last batch took, without what came between its pieces; None before the first.
     """
 
@@ -33,8 +31,8 @@ class Teacher:
         self.num_learned = 0
         self.num_replayed = 0
         self.num_left_out = 0
-        self.last_loss: float | None = None
-        self.last_gate_loss: float | None = None
+        self._told_loss: float | None = None
+        self._told_gate_loss: float | None = None
         self.last_step_ms: float | None = None
 
     def learn_batch(self, *, is_behind: bool = False) -> None:
@@ -74,6 +72,16 @@ class Teacher:
         self.num_replayed += (self._learner.model_step - step) * self._learner.config.batch_size
 
     @property
+    def last_loss(self) -> float | None:
+        """Of the network, on the newest batch for which it is known; None before the first."""
+        return _newest((ended.loss for ended in self._learner.computed), self._told_loss)
+
+    @property
+    def last_gate_loss(self) -> float | None:
+        """Of the gate, as `last_loss`."""
+        return _newest((ended.gate_loss for ended in self._learner.computed), self._told_gate_loss)
+
+    @property
     def learn_ratio(self) -> float:
         """Share of the newest `LEARN_RATIO_OVER` batches' events that the network learned: 1 but for overload."""
         ratios = tuple(self._learn_ratios)
@@ -83,5 +91,10 @@ class Teacher:
         self.num_learned += report.num_events
         self.num_left_out += report.num_left_out
         self._learn_ratios.append(1 - report.num_left_out / report.num_events)
-        self.last_loss = report.loss or self.last_loss
-        self.last_gate_loss = report.gate_loss or self.last_gate_loss
+        self._told_loss = report.loss or self._told_loss
+        self._told_gate_loss = report.gate_loss or self._told_gate_loss
+
+
+def _newest(losses: Iterable[float], told: float | None) -> float | None:
+    """The last of the losses, of which 0 is none, or what was told before."""
+    return next((loss for loss in reversed([*losses]) if loss), told)

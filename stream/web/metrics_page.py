@@ -58,9 +58,9 @@ def _of_engine(engine: Engine) -> Iterator[Reading]:
     yield Reading("replay_ratio", teacher.num_replayed / max(teacher.num_learned, 1))
     yield Reading("model_steps_total", learner.model_step)
     yield Reading("recompilations_total", engine.recompiles)
-    if teacher.last_loss is not None and teacher.last_gate_loss is not None:
-        yield Reading("loss", teacher.last_loss)
-        yield Reading("gate_loss", teacher.last_gate_loss)
+    for name, loss in (("loss", teacher.last_loss), ("gate_loss", teacher.last_gate_loss)):
+        if loss is not None:
+            yield Reading(name, loss)
     yield from _of_quality(learner.prequential.recent)
     yield Reading("scored_total", learner.prequential.total.num_predictions)
     yield Reading("drift_alarms_total", learner.drift.num_alarms)
