@@ -73,8 +73,8 @@ class OnlineLearner(Reader):
 
     @property
     def computed(self) -> list[Ended]:
-        """The newest steps, oldest first, that have been computed before a report tells of them; for any thread."""
-        return [running.ended() for running in tuple(self._running) if running.is_computed]
+        """The newest steps, newest first, that have been computed before a report tells of them; for any thread."""
+        return [running.ended() for running in reversed(tuple(self._running)) if running.is_computed]
 
     @property
     def compilations(self) -> int:

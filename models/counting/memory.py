@@ -213,8 +213,11 @@ class CountingMemory(Saved):
 
     def tracked(self) -> Mapping[str, Column]:
         """What was seen, up to the highest slot in use."""
-        columns = {"is_seen": self.is_seen, "num_seen": self.num_seen, "trend": self._trend}
-        return {name: column[: self._end] for name, column in columns.items()}
+        return {name: column[: self._end] for name, column in self._columns.items()}
+
+    @property
+    def _columns(self) -> dict[str, Array]:
+        return {"is_seen": self.is_seen, "num_seen": self.num_seen, "trend": self._trend}
 
     def wholes(self) -> Mapping[str, Array]:
         """The weight of an event of now, and the sum of all weights."""
@@ -225,7 +228,7 @@ class CountingMemory(Saved):
         self.successors.restore(part_of(state, "successors"))
         self.predecessors.restore(part_of(state, "predecessors"))
         self._end = max(self._first_item, len(state.get("seen/is_seen", ())))
-        for column, name in ((self.is_seen, "is_seen"), (self.num_seen, "num_seen"), (self._trend, "trend")):
+        for name, column in self._columns.items():
             column[:] = 0
             saved = state.get(f"seen/{name}", np.zeros(0))
             column[: len(saved)] = saved

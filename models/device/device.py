@@ -58,7 +58,7 @@ class Device(Saved):
         self.turn = Turn()
         self.num_negatives = num_item_rows if config.loss == "full_softmax" else config.num_negatives
         self._config, self._builder, self._num_item_rows = config, builder, num_item_rows
-        components = self._components = Components(config.encoder_window)
+        components = Components(config.encoder_window)
         self._empty = EmptyInputs(components, config.memory_slots, num_item_rows)
         rngs = nnx.Rngs(config.seed)
         network = InterestNetwork(config, rngs)
@@ -122,7 +122,8 @@ class Device(Saved):
         return Judges(self._gate.build(gate), self._look.build(look))
 
     def _traced_look(self, params: Params, vectors: jax.Array, listed: Listed) -> Looked:
-        return look_again(self._look.build(params), described(vectors, listed, self._components))
+        look = self._look.build(params)
+        return look_again(look, described(vectors, listed, look.components))
 
     def _traced_ask(
         self, params: Params, table: Measured, context: jax.Array, scaled: jax.Array, query: Query

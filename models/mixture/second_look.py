@@ -98,11 +98,15 @@ class SecondLook(nnx.Module):
     A sum is at least as sure as its surest part. What the parts agree on, what is popular though the network says no,
     what the user has just seen, and what is like it deserve more or less than that, and the more so the likelier they
     are beside the others of their list.
+
+    Attributes:
+        components: of the mixture.
     """
 
     def __init__(self, components: Components, rngs: nnx.Rngs) -> None:
         width = num_features(components)
         zeros = nnx.initializers.zeros
+        self.components = components
         self.hidden = nnx.Linear(width, HIDDEN, rngs=rngs)
         self.of_list = nnx.Linear(HIDDEN, HIDDEN, use_bias=False, rngs=rngs)
         self.outer = nnx.Linear(HIDDEN, 1, use_bias=False, kernel_init=zeros, rngs=rngs)

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from models.learner import OnlineLearner
 from models.reports import LearnReport
@@ -73,13 +73,13 @@ class Teacher:
 
     @property
     def last_loss(self) -> float | None:
-        """Of the network, on the newest batch for which it is known; None before the first."""
-        return _newest((ended.loss for ended in self._learner.computed), self._told_loss)
+        """Of the network, on the newest batch for which it is known and not 0; None before the first."""
+        return next((ended.loss for ended in self._learner.computed if ended.loss), self._told_loss)
 
     @property
     def last_gate_loss(self) -> float | None:
         """Of the gate, as `last_loss`."""
-        return _newest((ended.gate_loss for ended in self._learner.computed), self._told_gate_loss)
+        return next((ended.gate_loss for ended in self._learner.computed if ended.gate_loss), self._told_gate_loss)
 
     @property
     def learn_ratio(self) -> float:
@@ -93,8 +93,3 @@ class Teacher:
         self._learn_ratios.append(1 - report.num_left_out / report.num_events)
         self._told_loss = report.loss or self._told_loss
         self._told_gate_loss = report.gate_loss or self._told_gate_loss
-
-
-def _newest(losses: Iterable[float], told: float | None) -> float | None:
-    """The last of the losses, of which 0 is none, or what was told before."""
-    return next((loss for loss in reversed([*losses]) if loss), told)

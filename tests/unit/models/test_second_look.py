@@ -1,7 +1,5 @@
 """The second look starts as if it were not there, learns what a sum cannot say, and shares out what there is."""
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,29 +48,30 @@ def test_an_item_is_told_by_what_each_newest_item_says_of_it():
     assert is_third.any()
 
 
-def taught(teaches: Callable[[Listed], np.ndarray]) -> tuple[Listed, Looked]:
-    """A list that it has not seen, and what it makes of it after 120 lessons."""
+@pytest.fixture(scope="module")
+def taught() -> tuple[Listed, Looked]:
+    """A list that it has not seen, and what it makes of it after 120 lessons that the last item comes again."""
     rng = np.random.default_rng(0)
     structure = Structure(SecondLook(COMPONENTS, nnx.Rngs(0)))
     learner = SecondLookLearner(structure)
     learn, state = jax.jit(learner.learn), learner.begin()
     for _ in range(120):
         listed = a_list(rng)
-        state = learn(state, a_shortlist(listed), teaches(listed))
+        state = learn(state, a_shortlist(listed), the_last(listed))
     listed = a_list(rng)
     return listed, look_again(structure.build(state.average), a_shortlist(listed))
 
 
-def test_what_it_learned_moves_probability_and_makes_none():
-    listed, looked = taught(the_last)
+def test_what_it_learned_moves_probability_and_makes_none(taught):
+    listed, looked = taught
     probabilities = np.asarray(looked.probabilities)
     best = np.take_along_axis(np.asarray(listed.slots), probabilities.argmax(1)[:, None], 1)[:, 0]
     assert (best == the_last(listed)).all()
     assert probabilities.sum(1) == pytest.approx(listed.mixture[:, :-2].sum(1), rel=1e-4)
 
 
-def test_no_other_item_stands_above_those_it_has_seen():
-    listed, looked = taught(the_last)
+def test_no_other_item_stands_above_those_it_has_seen(taught):
+    listed, looked = taught
     others = listed.mixture[:, :-2].min(1) * looked.of_others
     least = looked.probabilities[:, :-2].min(1)
     assert others == pytest.approx(least, rel=1e-4)
