@@ -104,12 +104,13 @@ class Room(NamedTuple):
 def rooms(batch: int, time: int) -> tuple[Room, ...]:
     """The few sizes that a batch of windows comes in, each enough for what the one before holds, the last for any.
 
-    Newcomers' windows, usual ones, full ones with some searches, and anything.
+    Newcomers' windows, usual ones, full ones, full ones of searchers, and anything. Room for a search costs as much as
+    for several events, so that full windows without it are learned in seven eighths of the time.
     """
     everything, usual, few = batch * time, -(-batch * time // 3), -(-batch * time // 6)
     if batch <= FEW_WINDOWS:
         return (Room(everything, everything, is_shared=False),)
-    sizes = (few, batch // 4), (usual, batch), (everything, usual)
+    sizes = (few, batch // 4), (usual, batch), (everything, batch), (everything, usual)
     some = (Room(events, max(1, min(queries, events))) for events, queries in sizes)
     return *some, Room(everything, everything, is_shared=False)
 

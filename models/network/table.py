@@ -33,8 +33,8 @@ def fresh_vectors(count: int, dim: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def gather(table: EmbeddingTable, rows: Array) -> EmbeddingTable:
-    """The table's rows; zeros for rows beyond its end."""
-    gathered: EmbeddingTable = jax.tree.map(lambda part: part.at[rows].get(mode="fill", fill_value=0.0), table)
+    """The table's rows; for those beyond its end, which `scatter` drops, its last row."""
+    gathered: EmbeddingTable = jax.tree.map(lambda part: part.at[rows].get(mode="clip"), table)
     return gathered
 
 

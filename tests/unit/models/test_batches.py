@@ -9,7 +9,7 @@ from models.inputs.batches import FEW_WINDOWS, BatchBuilder, Candidates, StepBat
 from models.inputs.features import Examples
 from tests.unit.models.builders import a_config, windows_of
 
-CONFIG = a_config(batch_size=256, num_negatives=4, num_soft_targets=0)
+CONFIG = a_config(batch_size=256, num_negatives=4, num_soft_targets=0, max_queries=512)
 ROOMS = rooms(CONFIG.batch_size, 4)
 
 
@@ -50,6 +50,15 @@ def test_more_rows_than_the_room_number_has_get_a_larger_one():
     assert len(few_rows.positions.slots) == ROOMS[0].events
     assert len(many_rows.positions.slots) > ROOMS[0].events
     assert {*range(300, 470), *range(600, 770)} <= set(np.asarray(many_rows.rows).tolist())
+
+
+def test_full_windows_without_many_searches_get_no_room_for_them():
+    without = a_step(*[[5, 6, 7, 8]] * CONFIG.batch_size)
+    with_many = a_step(*([5, 6, -1 - user, -257 - user] for user in range(CONFIG.batch_size)))
+
+    assert len(without.positions.slots) == CONFIG.batch_size * 4
+    assert len(without.positions.query_tokens) == CONFIG.batch_size
+    assert len(without.rows) < len(with_many.rows)
 
 
 def test_few_windows_have_one_room():
