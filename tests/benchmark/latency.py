@@ -1,20 +1,20 @@
-"""How long from sending an event to its update in a subscriber's hands, learning on, beside a bare aiokafka loop.
+"""How long from sending an event to its update in a subscriber's hands, learning on, beside loops that compute nothing.
 
-    .venv/bin/python -m tests.benchmark.latency [--rate 1000] [--seconds 30] [--plots docs/performance]
+    make peers
+    .venv/bin/python -m tests.benchmark.latency [--rate 1000] [--seconds 24] [--plots docs/performance]
 
-The bare loop consumes and produces, and does nothing else. Both run all the time; the load goes to one and then to the
-other, in turns, so that neither takes the processor from the other and both see the same machine. One consumer reads
-what both send. An event counts as answered by the first record of its user that is of its time or a newer one.
+The loops send every event on as it is: bare aiokafka, stock Faust, and quixstreams, which is librdkafka. All run all
+the time; the load goes to one and then to the next, in turns, so that none takes the processor from another and all see
+the same machine. An event counts as answered by the first record of its user that is of its time or a newer one.
 """
 
 import argparse
 import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -28,15 +28,16 @@ from stream.settings import Settings
 from tests.benchmark import pictures
 from tests.benchmark.figures import Figure, say, show
 from tests.benchmark.load import Load
+from tests.benchmark.peers import loops
 from tests.benchmark.shop import Shop
 from tests.benchmark.throughput import DEFAULTS
 from tests.support.kafka import Kafka, start_kafka
 from tests.support.worker import WorkerProcess
 
 COMMAND = ".venv/bin/python -m tests.benchmark.latency"
-PEER = "bare aiokafka consume-and-produce loop"
 TURNS, WARM_UP_S, SETTLE_S = 3, 5.0, 1.0
 ANSWERED_WITHIN_S = 10.0
+SIDES = {"bare": loops.BARE, **loops.ECHOES, "worker": "interest-stream, learning"}
 PERCENTILES = {"p50": 50, "p99": 99, "max": 100}
 
 
@@ -92,13 +93,13 @@ class Noting:
 
 
 @contextmanager
-def bare_loop(settings: Settings) -> Iterator[None]:
-    """The peer, ready."""
-    command = [sys.executable, "-m", "tests.benchmark.peers.bare_loop", settings.broker, settings.updates]
-    with subprocess.Popen([*command, *settings.input_topics], stdout=subprocess.PIPE, text=True) as peer:
+def running(command: loops.Command, says: str = "") -> Iterator[None]:
+    """A peer, which `says` a line when it is ready; one that says nothing answers later what was sent meanwhile."""
+    out = subprocess.PIPE if says else subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, text=True) as peer:
         try:
-            assert peer.stdout is not None
-            assert peer.stdout.readline() == "ready\n", "the bare loop did not start"
+            if peer.stdout is not None:
+                assert peer.stdout.readline() == f"{says}\n", f"{command} did not start"
             yield
         finally:
             peer.kill()
@@ -138,11 +139,11 @@ def measure_one(settings: Settings, shop: Shop, rate: float, seconds: float) -> 
     return waiting.latencies_s
 
 
-def take_turns(worker: Settings, bare: Settings, shop: Shop, rate: float, seconds: float) -> dict[str, list[float]]:
-    """Latencies of both sides, in seconds, all turns together."""
-    latencies: dict[str, list[float]] = {"worker": [], "bare": []}
+def take_turns(sides: Mapping[str, Settings], shop: Shop, rate: float, seconds: float) -> dict[str, list[float]]:
+    """Latencies of each side, in seconds, all turns together."""
+    latencies: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(TURNS):
-        for name, settings in (("bare", bare), ("worker", worker)):
+        for name, settings in sides.items():
             some = measure_one(settings, Shop(shop.users, shop.items, 1 + turn), rate, seconds / TURNS)
             say(f"{name}: p50 {1000 * np.percentile(some, 50):.1f} ms, p99 {1000 * np.percentile(some, 99):.1f} ms")
             latencies[name] += some
@@ -162,35 +163,38 @@ def fill(settings: Settings, shop: Shop, worker: WorkerProcess) -> None:
 def measure(broker: Kafka, shop: Shop, rate: float, seconds: float) -> dict[str, list[float]]:
     """Latencies by side, in seconds."""
     prefix = f"latency-{time.time_ns()}."
-    ours, bare = (Settings.load(broker=broker.bootstrap, topic_prefix=f"{prefix}{side}.") for side in ("ours", "bare"))
-    create_topics(ours)
-    create_topics(bare)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        bare_loop(bare),
-        WorkerProcess(broker.bootstrap, ours.topic_prefix, Path(folder), DEFAULTS) as worker,
-    ):
-        fill(ours, shop, worker)
-        for settings in (bare, ours):
-            measure_one(settings, shop, rate, WARM_UP_S)
-        latencies = take_turns(ours, bare, shop, rate, seconds)
-        assert worker.status.recompiles == 0, "something was compiled while it was measured"
-        say(f"learned {worker.status.learned:,}, replayed {worker.status.replayed:,}")
+    sides = {name: Settings.load(broker=broker.bootstrap, topic_prefix=f"{prefix}{name}.") for name in SIDES}
+    for settings in sides.values():
+        create_topics(settings)
+    ours, bare = sides["worker"], sides["bare"]
+    with ExitStack() as peers, tempfile.TemporaryDirectory() as folder:
+        peers.enter_context(running(loops.bare_aiokafka(bare, bare.updates), says="ready"))
+        for name in loops.ECHOES:
+            peers.enter_context(running(loops.echo(name, sides[name], sides[name].updates)))
+        with WorkerProcess(broker.bootstrap, ours.topic_prefix, Path(folder), DEFAULTS) as worker:
+            fill(ours, shop, worker)
+            for settings in sides.values():
+                measure_one(settings, shop, rate, WARM_UP_S)
+            latencies = take_turns(sides, shop, rate, seconds)
+            assert worker.status.recompiles == 0, "something was compiled while it was measured"
+            say(f"learned {worker.status.learned:,}, replayed {worker.status.replayed:,}")
     return latencies
 
 
 def figures(latencies: dict[str, list[float]]) -> Iterator[Figure]:
-    """p50, p99 and the longest."""
+    """p50, p99 and the longest, beside the bare loop; the first two beside the echoes too."""
     for name, percent in PERCENTILES.items():
-        ours, bare = (round(1000 * float(np.percentile(latencies[side], percent)), 2) for side in ("worker", "bare"))
-        yield Figure(f"latency_{name}", ours, "ms", COMMAND, bare, PEER)
+        of = {side: round(1000 * float(np.percentile(some, percent)), 2) for side, some in latencies.items()}
+        yield Figure(f"latency_{name}", of["worker"], "ms", COMMAND, of["bare"], SIDES["bare"])
+        for side in loops.ECHOES if name != "max" else ():
+            yield Figure(f"latency_{name}_beside_{side}_echo", of["worker"], "ms", COMMAND, of[side], SIDES[side])
 
 
 def draw(latencies: dict[str, list[float]], rate: float, folder: Path) -> None:
     """The share of events that take longer than so many milliseconds."""
     title = f"share of events that take longer, {rate:,.0f} events/s"
     with pictures.picture(folder / "latency.png", title, "ms from an event to its update") as axes:
-        for side, label in (("worker", "interest-stream, learning"), ("bare", PEER)):
+        for side, label in SIDES.items():
             sorted_ms = 1000 * np.sort(latencies[side])
             axes.plot(sorted_ms, 1 - np.arange(len(sorted_ms)) / len(sorted_ms), label=label)
         axes.set(xscale="log", yscale="log")
@@ -199,7 +203,7 @@ def draw(latencies: dict[str, list[float]], rate: float, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=1_000)
-    parser.add_argument("--seconds", type=float, default=30, help="of load on each side, in turns")
+    parser.add_argument("--seconds", type=float, default=24, help="of load on each side, in turns")
     parser.add_argument("--users", type=int, default=10_000)
     parser.add_argument("--items", type=int, default=50_000)
     pictures.add_option(parser)

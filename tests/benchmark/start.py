@@ -20,9 +20,10 @@ from stream.flow.engine import Engine
 from stream.settings import Settings
 from tests.benchmark.figures import Figure, say, show
 from tests.benchmark.latency import consumer_of
+from tests.benchmark.peers import loops
 from tests.benchmark.population import lived, multiplied
 from tests.benchmark.shop import Shop
-from tests.benchmark.throughput import DEFAULTS, PEER, stock_faust
+from tests.benchmark.throughput import DEFAULTS
 from tests.support.kafka import Kafka, start_kafka
 from tests.support.worker import WorkerProcess
 
@@ -60,7 +61,9 @@ def to_first_update(settings: Settings) -> float:
 def of_stock_faust(settings: Settings) -> float:
     """Seconds until a stock agent has seen a record."""
     began = time.monotonic()
-    with subprocess.Popen(stock_faust(settings), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as peer:
+    with subprocess.Popen(
+        loops.stock_faust(settings), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as peer:
         try:
             for line in peer.stdout or ():
                 if line.startswith("count ") and int(line.split()[2]):
@@ -82,11 +85,11 @@ def measure(broker: Kafka, users: int, folder: Path) -> None:
 
     say(f"the cache is warm after {to_first_update(of_state('first')):.1f} s")
     stock = round(of_stock_faust(settings), 2)
-    show(Figure("start_empty", round(to_first_update(of_state("empty")), 2), "s", COMMAND, stock, PEER))
+    show(Figure("start_empty", round(to_first_update(of_state("empty")), 2), "s", COMMAND, stock, loops.DOES_NOTHING))
     save_users(of_state("large"), users)
     say("the users are saved")
     name = f"start_{users}_users"
-    show(Figure(name, round(to_first_update(of_state("large")), 2), "s", COMMAND, stock, PEER))
+    show(Figure(name, round(to_first_update(of_state("large")), 2), "s", COMMAND, stock, loops.DOES_NOTHING))
 
 
 def main() -> None:

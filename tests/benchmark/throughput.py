@@ -11,7 +11,6 @@ and quixstreams, which send on what they read and compute nothing.
 
 import argparse
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,20 +20,18 @@ from pathlib import Path
 from stream.broker.bulk_producer import BulkProducer
 from stream.broker.topics import TopicNames, create_topics
 from stream.settings import Settings
-from tests.benchmark import peers
 from tests.benchmark.figures import Figure, say, show
+from tests.benchmark.peers import loops
 from tests.benchmark.shop import Shop
 from tests.support.kafka import Kafka, start_kafka
 from tests.support.worker import WorkerProcess
 
 COMMAND = ".venv/bin/python -m tests.benchmark.throughput"
-PEER = "stock Faust agent that does nothing"
 DEFAULTS = {
     f"INTEREST_{name.upper()}": str(Settings.model_fields[name].default)
     for name in ("dim", "max_items", "max_queries", "learn_batch_size", "replay_capacity", "replay_ratio")
 }
 DEFAULTS |= {"INTEREST_MICRO_BATCH_SIZE": str(Settings.model_fields["micro_batch_size"].default)}
-ECHOES = {"faust": "stock Faust agents that send on what they read", "quixstreams": "quixstreams, the same"}
 SHARES = {"faust": 1 / 8, "quixstreams": 1}  # of the backlog: the slow one need not see all of it
 TENTH, GIVES_UP_AFTER_S = 0.1, 600.0
 
@@ -90,7 +87,7 @@ def of_worker(settings: Settings, events: int, extra: dict[str, str]) -> float:
         return meter.rate
 
 
-def of_peer(command: Sequence[str | Path], events: int) -> float:
+def of_peer(command: Sequence[str], events: int) -> float:
     """Records a second of a process that prints `count SECONDS RECORDS`."""
     meter = Meter(events)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as peer:
@@ -105,35 +102,22 @@ def of_peer(command: Sequence[str | Path], events: int) -> float:
     raise RuntimeError(f"{command} ended before the backlog was through")
 
 
-def stock_faust(settings: Settings) -> list[str | Path]:
-    """The command of a stock Faust worker that reads all events."""
-    return [sys.executable, "-m", "tests.benchmark.peers.stock_faust", settings.broker, *settings.input_topics]
-
-
-def of_echo(name: str, settings: Settings, events: int) -> float:
-    """Records a second of a peer that sends every record on."""
-    if name == "faust":
-        command = [*stock_faust(settings), "--to", settings.dead_letters]
-    else:
-        peers.require(peers.QUIXSTREAMS_PYTHON)
-        script = peers.FOLDER / "quixstreams_echo.py"
-        command = [peers.QUIXSTREAMS_PYTHON, script, settings.broker, settings.dead_letters, *settings.input_topics]
-    return of_peer(command, int(events * SHARES[name]))
-
-
 def measure(broker: Kafka, shop: Shop, events: int) -> None:
     """The first two rows of the table, then what the worker does beside loops that send on what they read."""
     with backlog(broker, shop, events) as settings:
         say(f"{events:,} records are there")
-        stock = of_peer(stock_faust(settings), events)
+        stock = of_peer(loops.stock_faust(settings), events)
         say(f"stock Faust: {stock:,.0f} a second")
         rates = {}
         for name, extra in (("learning", {}), ("no_learning", {"INTEREST_LEARNING": "false"})):
             own = {"INTEREST_APP_ID": f"{name}-{time.time_ns()}"}
             rates[name] = of_worker(settings, events, own | extra)
-            show(Figure(f"throughput_{name}", round(rates[name]), "events/s", COMMAND, round(stock), PEER))
-        for name, peer_name in ECHOES.items():
-            echo = round(of_echo(name, settings, events))
+            show(
+                Figure(f"throughput_{name}", round(rates[name]), "events/s", COMMAND, round(stock), loops.DOES_NOTHING)
+            )
+        for name, peer_name in loops.ECHOES.items():
+            command = loops.echo(name, settings, settings.dead_letters)
+            echo = round(of_peer(command, int(events * SHARES[name])))
             say(f"{name} echo: {echo:,} a second")
             learning = round(rates["learning"])
             show(Figure(f"learning_beside_{name}_echo", learning, "events/s", COMMAND, echo, peer_name))
