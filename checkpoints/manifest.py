@@ -30,6 +30,10 @@ class Manifest(msgspec.Struct, frozen=True):
     incarnation: int = 0
     num_erasures: int = 0
 
+    def is_of_same_state(self, other: "Manifest") -> bool:
+        """Whether nothing has been applied or learned between the two."""
+        return msgspec.structs.replace(self, saved_at_ms=other.saved_at_ms) == other
+
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
     """The manifest as plain JSON values."""

@@ -148,6 +148,15 @@ class CheckpointStore:
         """Bytes that this checkpoint's own segment added."""
         return self._segments.num_bytes(number)
 
+    def is_at_rest(self) -> bool:
+        """Whether one more checkpoint of the same state would be of no use to anybody.
+
+        It would be while a merge is due or under way, or while a checkpoint is left that holds what an erasure took.
+        """
+        numbers = self.numbers()
+        is_merging = self._merging is not None and self._merging.is_alive()
+        return bool(numbers) and not (is_merging or self._needs_merge()) and self._without_erased(numbers) == numbers
+
     def merge_when_due(self) -> None:
         """Start merging in a thread of its own if the chain is long; the end of the process ends it."""
         if self._needs_merge() and (self._merging is None or not self._merging.is_alive()):

@@ -130,7 +130,12 @@ METRICS = (
     _gauge(
         "items", "items", "Items with a slot of their own.", "beyond max_items the items not seen for longest leave"
     ),
-    _gauge("checkpoint_age_seconds", "seconds", "Since the last checkpoint.", "see the log; is the disk full?"),
+    _gauge(
+        "checkpoint_age_seconds",
+        "seconds",
+        "Since a checkpoint last held all there was.",
+        "see the log; is the disk full?",
+    ),
     _gauge("checkpoint_bytes", "bytes", "What the last checkpoint wrote.", "more changes: see checkpoint_interval_s"),
     _seconds("checkpoint_seconds", "Writing one checkpoint.", "look at the disk", WAIT_BUCKETS),
     _count("checkpoint_failures_total", "checkpoints", "Checkpoints not written.", "make room on the disk"),

@@ -153,7 +153,7 @@ class Engine:
         self.teacher.end_batch()
         last = joined({name: part.changes() for name, part in self.parts().items()})
         changes, self._taken_ahead = [*self._taken_ahead, last], []
-        return changes, self._manifest()
+        return changes, self.manifest()
 
     def not_saved(self, changes: Sequence[StateChanges]) -> None:
         """Changes that were taken are in no checkpoint: bring them again next time."""
@@ -167,7 +167,8 @@ class Engine:
         if many:
             self._taken_ahead.append(joined({name: part.changed_rows(ROWS_AHEAD) for name, part in many.items()}))
 
-    def _manifest(self) -> Manifest:
+    def manifest(self) -> Manifest:
+        """What a checkpoint of now would say of itself."""
         return Manifest(
             version=MANIFEST_VERSION,
             saved_at_ms=int(time.time() * 1000),

@@ -110,7 +110,8 @@ class Flow:
 
     Attributes:
         num_updates: sent so far.
-        saved_at_s: of the event loop's clock, when the last checkpoint was complete; the start where there was none.
+        saved_at_s: of the event loop's clock, when a complete checkpoint last held all there was; the start where there
+            was none.
         is_saving_refused: whether the disk refused the last one.
     """
 
@@ -147,6 +148,7 @@ class Flow:
         self._checkpoint_due_at = 0.0
         self.latency = RecentLatency()
         self.num_updates = 0
+        self._saved: Manifest | None = None
         self.saved_at_s: float | None = None
         self.is_saving_refused = False
 
@@ -282,7 +284,15 @@ class Flow:
             self._saving = self._saving.result()
         if now >= self._checkpoint_due_at and self._saving is None:
             self._checkpoint_due_at = now + self._policy.checkpoint_interval_s
-            self._saving = asyncio.create_task(self._save(*await self._changes()), name="checkpoint")
+            if self._is_saved():
+                self.saved_at_s = now
+            else:
+                self._saving = asyncio.create_task(self._save(*await self._changes()), name="checkpoint")
+
+    def _is_saved(self) -> bool:
+        """Whether the newest checkpoint holds all there is, and is committed: an idle worker leaves the disk alone."""
+        saved = self._saved
+        return saved is not None and saved.is_of_same_state(self._engine.manifest()) and self._store.is_at_rest()
 
     async def _publish_moved(self, moved: Iterator[dict[int, list[EncodedRecord]]]) -> None:
         """One piece of a round of item vectors; micro-batches go before the next."""
@@ -315,7 +325,8 @@ class Flow:
         logger.info("checkpoint %d: model step %d", number, manifest.model_step, extra=about)
         self._confirm_ownership()
         if self._committer is not None:
-            await self._committer.commit_exactly(next_offsets(manifest))
+            is_committed = await self._committer.commit_exactly(next_offsets(manifest))
+            self._saved = manifest if is_committed else None
         self._store.merge_when_due()
         await asyncio.to_thread(give_back)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from checkpoints.store import CheckpointStore
 from stream.broker.topics import create_topics
 from stream.client import InterestSubscriber, ItemVectors
 from stream.demo.worker_process import COMMAND
@@ -22,6 +23,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker import WorkerProcess
 
 FAUST_COMMAND = (sys.executable, "-m", "faust", "-A", "stream.app", "worker", "-l", "info")
+OFTEN_S = 0.3
 ENDS_WITHIN_S = 120  # starting and compiling included, beside whatever else the machine does
 BROKEN = [
     (b"u1", b"{", "not_json"),
@@ -165,6 +167,32 @@ def test_a_worker_that_ends_goes_on_where_its_state_ends(settings, tmp_path, end
         assert worker.stop() == 0
 
     assert updates_of(settings) == events_by_user(events)
+
+
+def newest_at_rest(directory: Path) -> int:
+    """The newest checkpoint, once it has been that for ten intervals."""
+    store, seen, since = CheckpointStore(directory, kept=3), 0, time.monotonic()
+
+    def is_at_rest() -> bool:
+        nonlocal seen, since
+        if (newest := store.latest() or 0) != seen:
+            seen, since = newest, time.monotonic()
+        return seen > 0 and time.monotonic() - since > 10 * OFTEN_S
+
+    wait_until(is_at_rest, ENDS_WITHIN_S, "no more checkpoints are written")
+    return seen
+
+
+def test_an_idle_worker_leaves_the_disk_alone_until_something_happens(settings, tmp_path):
+    events = some_events(100)
+    with a_worker(settings, tmp_path, {"INTEREST_CHECKPOINT_INTERVAL_S": str(OFTEN_S)}) as worker:
+        before = newest_at_rest(tmp_path)
+        send(settings, events)
+        worker.wait_for(lambda s: s.records == len(events), "all records are through")
+        after = newest_at_rest(tmp_path)
+        assert after > before
+        assert uncommitted(settings) == 0
+        assert worker.stop() == 0
 
 
 def test_versions_of_a_user_never_go_back_over_a_kill(settings, tmp_path):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -191,6 +192,25 @@ def test_checkpoints_of_before_an_erasure_stay_until_a_newer_one_holds_everythin
 
     assert before in store.numbers()
     assert rows_of(store) == [0, 0, 0, 0]
+
+
+def test_a_store_is_at_rest_once_nothing_is_left_to_be_merged_or_taken_by_an_erasure(store):
+    assert not store.is_at_rest(), "there is no checkpoint"
+    store.save([WHOLE], a_manifest())
+    assert store.is_at_rest()
+
+    store.save([row(0, 0)], a_manifest(num_erasures=1))
+    assert not store.is_at_rest(), "the first one still holds what was erased"
+    store.merge()
+    assert not store.is_at_rest(), "it still does, and the next one to be saved lets it go"
+    store.save([], a_manifest(num_erasures=1))
+    assert store.is_at_rest()
+
+
+def test_a_manifest_tells_whether_anything_happened_since_another():
+    now = msgspec.structs.replace(a_manifest(model_step=3), saved_at_ms=2_000)
+    assert now.is_of_same_state(msgspec.structs.replace(now, saved_at_ms=1_000))
+    assert not now.is_of_same_state(a_manifest(model_step=4))
 
 
 def test_what_only_a_merge_took_the_place_of_is_no_checkpoint_of_its_own(store):
