@@ -89,7 +89,7 @@ class Room(NamedTuple):
     Attributes:
         events: in all windows together.
         queries: different ones.
-        is_shared: whether half of the table rows that examples name must do, since most name the same ones.
+        is_shared: whether three fifths of the table rows that examples name must do, since most name the same ones.
     """
 
     events: int
@@ -191,7 +191,7 @@ class BatchBuilder:
         most = positions.slots.size + size + soft_targets.size + len(negatives.slots) + 1
         most += min(positions.query_tokens.size, self._config.num_query_tokens)
         if room.is_shared:
-            most //= 2
+            most = most * 3 // 5
         if len(rows) > most:
             return None
         padding = np.arange(self.num_table_rows, self.num_table_rows + most - len(rows), dtype=np.int32)
