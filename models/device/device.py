@@ -1,35 +1,30 @@
 """The model's state on the device behind numpy; compiles each shape once and counts compilations."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from models.config import ModelConfig
 from models.counting.memory import Components
-from models.device import runtime
 from models.device.empty_inputs import EmptyInputs, nobody
-from models.device.executables import Executables
+from models.device.functions import Functions
 from models.device.sharding import placement
 from models.device.turn import Turn
 from models.device.weights import WeightCopies, Weights
-from models.inputs.batches import PADDED_SIZES, BatchBuilder, Positions, Room, StepBatch, pad_rows, padded_parts, rooms
+from models.inputs.batches import PADDED_SIZES, BatchBuilder, Room, StepBatch, pad_rows, padded_parts, rooms
 from models.inputs.examples import empty_examples
 from models.inputs.features import WindowBatch
-from models.mixture.gate import Gate, GateBatch, GateLearner
-from models.mixture.ranking import Judges, RankBatch, catalogue_sizes, num_at_once, rank, top
-from models.mixture.recommend import Answer, Query, ask, asked_sizes
-from models.mixture.second_look import Listed, Looked, SecondLook, SecondLookLearner, Shortlist, described, look_again
-from models.network.network import InterestNetwork
+from models.mixture.gate import GateBatch
+from models.mixture.ranking import RankBatch, catalogue_sizes, num_at_once
+from models.mixture.recommend import Answer, Query, asked_sizes
+from models.mixture.second_look import Listed, Looked, Shortlist
 from models.network.optimiser import AdamState
-from models.network.step import NetworkLearner, NetworkState, item_vectors, start_items
-from models.network.structure import Params, Structure
-from models.network.table import EmbeddingTable, Measured, fresh_vectors, gather, lengths, replace_rows
+from models.network.step import NetworkState
+from models.network.table import EmbeddingTable, Measured, fresh_vectors
 from models.saving import Array, Column, RowTracker, Saved, State
 
 FEW = PADDED_SIZES[0]  # windows that are read at a time, and predictions that the second look learns from
@@ -43,7 +38,6 @@ class Device(Saved):
     """Owns the moving state of network, table and gate. One thread calls it; `served` may be read by another.
 
     Attributes:
-        compilations: XLA compilations of its functions so far; flat after `compile`.
         step: learning steps taken.
         num_negatives: sampled items of a step.
         turn: given away while it waits for results.
@@ -52,89 +46,26 @@ class Device(Saved):
     def __init__(self, config: ModelConfig, builder: BatchBuilder, num_item_rows: int) -> None:
         super().__init__()
         self._placement = placement(config.num_devices)
-        self._executables = Executables()
-        self.compilations = 0
         self.step = 0
         self.turn = Turn()
         self.num_negatives = num_item_rows if config.loss == "full_softmax" else config.num_negatives
         self._config, self._builder, self._num_item_rows = config, builder, num_item_rows
         components = Components(config.encoder_window)
         self._empty = EmptyInputs(components, config.memory_slots, num_item_rows)
-        rngs = nnx.Rngs(config.seed)
-        network = InterestNetwork(config, rngs)
-        self._network = Structure(network)
-        self._gate = Structure(Gate(network.encoder.width, components, rngs))
-        self._network_learner = NetworkLearner(self._network, config)
-        self._look = Structure(SecondLook(components, rngs))
-        gate_learner = GateLearner(self._gate)
-        look_learner = SecondLookLearner(self._look)
-        rows, whole = self._placement.rows, self._placement.whole
-        network_lies = NetworkState(params=whole, average=whole, moments=whole, table=rows, step=whole)
-        begun = self._network_learner.begin(self._placement.put(self._initial_vectors(), rows))
-        self._state: NetworkState = self._placement.put(begun, network_lies)
-        self._gate_state: AdamState = self._placement.put(gate_learner.begin(), whole)
-        self._look_state: AdamState = self._placement.put(look_learner.begin(), whole)
-        self._read = self._jit(self._traced_read)
-        self._learn = self._jit(self._traced_learn, (network_lies, whole), donate_argnums=(0,))
-        self._learn_gate = self._jit(gate_learner.learn, donate_argnums=(0,))
-        self._learn_look = self._jit(look_learner.learn, donate_argnums=(0,))
-        self._start = self._jit(start_items, rows, donate_argnums=(0,))
-        self._replace = self._jit(replace_rows, rows, donate_argnums=(0,))
-        self._vectors = self._jit(item_vectors)
-        self._gather = self._jit(gather)
-        self._lengths = self._jit(lengths, rows)
-        self._rank = self._jit(self._traced_rank)
-        self._top = self._jit(self._traced_top)
-        self._ask = self._jit(self._traced_ask)
-        self._look_again = self._jit(self._traced_look)
-        self._copies = WeightCopies(self._jit, rows, builder.num_table_rows)
-
-    def _jit(self, function: Callable[..., Any], where: Any = None, **options: Any) -> Callable[..., Any]:
-        """Results lie as `where` says, on every device whole by default."""
-
-        def counted(*args: Any) -> Any:
-            self.compilations += 1  # runs only while jax traces a new shape
-            return function(*args)
-
-        jitted = self._placement.jit(counted, where or self._placement.whole, **options)
-        if self._config.num_devices > 1:
-            return jitted
-        return self._executables.function(f"{function.__module__}.{function.__qualname__}", jitted)
-
-    def _traced_read(
-        self, params: Params, vectors: jax.Array, positions: Positions
-    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-        network = self._network.build(params)
-        context, interest, uncertainty = network(vectors, self._placement.divided(positions))
-        return context, interest, interest * network.scale[...], uncertainty
-
-    def _traced_learn(self, state: NetworkState, rate_scale: Array, batch: StepBatch) -> tuple[NetworkState, jax.Array]:
-        divided = self._placement.divided(batch)._replace(rows=batch.rows, negatives=batch.negatives)
-        return self._network_learner.learn(state, divided, rate_scale)
-
-    def _traced_rank(self, judges: tuple[Params, Params], *args: Any) -> tuple[jax.Array, Shortlist]:
-        return rank(self._judges(*judges), *args)
-
-    def _traced_top(self, judges: tuple[Params, Params], *args: Any) -> jax.Array:
-        return top(self._judges(*judges), *args)
-
-    def _judges(self, gate: Params, look: Params) -> Judges:
-        return Judges(self._gate.build(gate), self._look.build(look))
-
-    def _traced_look(self, params: Params, vectors: jax.Array, listed: Listed) -> Looked:
-        look = self._look.build(params)
-        return look_again(look, described(vectors, listed, look.components))
-
-    def _traced_ask(
-        self, params: Params, table: Measured, context: jax.Array, scaled: jax.Array, query: Query
-    ) -> Answer:
-        return ask(self._gate.build(params), table, context, scaled, query)
+        self._functions = Functions(config, components, self._placement)
+        self._state, self._gate_state, self._look_state = self._functions.begin(self._initial_vectors())
+        self._copies = WeightCopies(self._functions.jit, self._placement.rows, builder.num_table_rows)
 
     def _initial_vectors(self) -> np.ndarray:
         rng = np.random.default_rng([self._config.seed, 0])
         vectors = fresh_vectors(self._builder.num_rows, self._config.dim, rng)
         vectors[0] = 0
         return pad_rows(vectors, self._builder.num_table_rows)
+
+    @property
+    def compilations(self) -> int:
+        """XLA compilations of its functions so far; flat after `compile`."""
+        return self._functions.compilations
 
     @property
     def live(self) -> Weights:
@@ -180,7 +111,7 @@ class Device(Saved):
         self, windows: WindowBatch, size: int, weights: Weights, room: Room | None = None
     ) -> tuple[jax.Array, ...]:
         positions = self._builder.positions(windows, size, room)
-        read: tuple[jax.Array, ...] = self._read(weights.network, weights.vectors, positions)
+        read: tuple[jax.Array, ...] = self._functions.read(weights.network, weights.vectors, positions)
         return read
 
     def item_vectors(self, slots: np.ndarray, weights: Weights) -> np.ndarray:
@@ -188,7 +119,7 @@ class Device(Saved):
         vectors = [np.zeros((0, self._config.dim), np.float32)]
         for part, size in padded_parts(len(slots)):
             some = slots[part]
-            read = self.turn.wait_for(self._vectors(weights.vectors, pad_rows(some, size)))
+            read = self.turn.wait_for(self._functions.vectors(weights.vectors, pad_rows(some, size)))
             vectors.append(np.asarray(read)[: len(some)])
         return np.concatenate(vectors)
 
@@ -196,7 +127,7 @@ class Device(Saved):
         """One step of the network; returns before it is computed, reading the loss blocks."""
         self._mark(np.asarray(batch.rows))
         with self.turn.given():  # a CPU is at work for milliseconds before the call returns
-            self._state, loss = self._learn(self._state, np.float32(rate_scale), batch)
+            self._state, loss = self._functions.learn(self._state, np.float32(rate_scale), batch)
         self.step += 1
         return jnp.asarray(loss)
 
@@ -205,7 +136,7 @@ class Device(Saved):
         context, _, scaled, _ = self._read_windows(windows, GATE_EXAMPLES, self.live)
         vectors = self._state.table.vectors
         with self.turn.given():
-            self._gate_state, loss = self._learn_gate(self._gate_state, vectors, context, scaled, batch)
+            self._gate_state, loss = self._functions.learn_gate(self._gate_state, vectors, context, scaled, batch)
         return jnp.asarray(loss)
 
     def learn_second_look(self, shortlists: Sequence[Shortlist], targets: Sequence[Array]) -> None:
@@ -213,28 +144,28 @@ class Device(Saved):
         parts = zip(shortlists, targets, strict=True)
         shortlist, all_targets = jax.tree.map(lambda *some: pad_rows(np.concatenate(some), FEW), *parts)
         with self.turn.given():
-            self._look_state = self._learn_look(self._look_state, shortlist, all_targets)
+            self._look_state = self._functions.learn_look(self._look_state, shortlist, all_targets)
 
     def rank(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> tuple[np.ndarray, Shortlist]:
         """Ranks of up to `ranking.num_at_once` targets, see `ranking.rank`; the shortlist stays on the device."""
-        ranks, shortlist = self._judge(self._rank, windows, batch, weights)
+        ranks, shortlist = self._judge(self._functions.rank, windows, batch, weights)
         return np.asarray(self.turn.wait_for(ranks)), shortlist
 
     def top(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> np.ndarray:
         """The best items after as many windows, see `ranking.top`; compiled when it is first called."""
-        return np.asarray(self._judge(self._top, windows, batch, weights))
+        return np.asarray(self._judge(self._functions.top, windows, batch, weights))
 
     def recommend(self, windows: WindowBatch, query: Query, weights: Weights) -> Answer:
         """See `recommend.ask`, for up to `FEW` windows; `query` is padded to 1 or `FEW` rows."""
-        measured = self._lengths(weights.vectors) if weights.lengths is None else weights.lengths
+        measured = self._functions.lengths(weights.vectors) if weights.lengths is None else weights.lengths
         context, _, scaled, _ = self._read_windows(windows, FEW, weights)
-        answer = self._ask(weights.gate, Measured(weights.vectors, measured), context, scaled, query)
+        answer = self._functions.ask(weights.gate, Measured(weights.vectors, measured), context, scaled, query)
         self.turn.wait_for(answer)
         return Answer(*(np.asarray(array)[: len(windows)] for array in answer))
 
     def look_again(self, listed: Listed, weights: Weights) -> Looked:
         """See `second_look.look_again`, for 1 or `FEW` rows."""
-        looked = self.turn.wait_for(self._look_again(weights.look, weights.vectors, listed))
+        looked = self.turn.wait_for(self._functions.look_again(weights.look, weights.vectors, listed))
         return Looked(*map(np.asarray, looked))
 
     def _judge(self, function: Callable[..., Any], windows: WindowBatch, batch: RankBatch, weights: Weights) -> Any:
@@ -248,7 +179,7 @@ class Device(Saved):
         self._mark(lasts)
         size = FEW if max(len(targets), len(lasts)) <= FEW else self._config.batch_size
         arrays = self._padded(targets, size), pad_rows(windows, size), self._padded(lasts, size)
-        self._put(self._start(self._state.table, *arrays, pad_rows(followers, size)))
+        self._put(self._functions.start(self._state.table, *arrays, pad_rows(followers, size)))
 
     def replace(self, slots: np.ndarray, rng: np.random.Generator) -> None:
         """Fresh vectors and zero moments for recycled slots."""
@@ -256,7 +187,7 @@ class Device(Saved):
         for start in range(0, len(slots), RECYCLED_ROWS):
             rows = self._padded(slots[start : start + RECYCLED_ROWS], RECYCLED_ROWS)
             vectors = fresh_vectors(RECYCLED_ROWS, self._config.dim, rng)
-            self._put(self._replace(self._state.table, rows, vectors))
+            self._put(self._functions.replace(self._state.table, rows, vectors))
         if self._copies.kept is not None:
             self.serve()  # or the next items in these slots would be read by the vectors of the ones before
 
@@ -277,18 +208,12 @@ class Device(Saved):
         marked = self.tracker
         self.tracker = RowTracker()
         self._state, self._gate_state, self._look_state = jax.tree.map(jnp.copy, kept[:3])
-        with self._kept(compilation_cache):
+        with self._functions.kept(compilation_cache, self._num_item_rows):
             self._compile_reading()
             self._compile_learning()
         jax.block_until_ready(self._state)  # type: ignore[no-untyped-call]
         self._state, self._gate_state, self._look_state, self.step = kept
         self.tracker = marked
-
-    def _kept(self, compilation_cache: Path | None) -> AbstractContextManager[None]:
-        if compilation_cache is None or self._config.num_devices > 1:
-            return nullcontext()
-        model = self._config, self._num_item_rows
-        return self._executables.kept(runtime.executables_file(compilation_cache, model))
 
     def _compile_reading(self) -> None:
         window = self._config.encoder_window
@@ -333,7 +258,7 @@ class Device(Saved):
         parts = {name: [empty] for name in self._state.table.columns()}
         for part, size in padded_parts(len(rows)):
             some = rows[part].astype(np.int32)
-            for name, column in self._gather(self._state.table, pad_rows(some, size)).columns().items():
+            for name, column in self._functions.gather(self._state.table, pad_rows(some, size)).columns().items():
                 parts[name].append(np.asarray(column)[: len(some)])
         columns = {name: np.concatenate(column) for name, column in parts.items()}
         return {"is_touched": np.ones(len(rows), bool), **columns}

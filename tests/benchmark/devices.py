@@ -52,18 +52,21 @@ def figures(num_items: int) -> Iterator[tuple[str, int]]:
 
     config = ModelConfig(num_devices=DEVICES, max_items=num_items)
     device = OnlineLearner(config)._device
-    builder, live, window = device._builder, device.live, config.encoder_window
+    builder, functions, live, window = device._builder, device._functions, device.live, config.encoder_window
     usual = rooms(config.batch_size, window)[1]
     soft = np.zeros((config.batch_size, config.num_soft_targets), np.int32)
     batch = builder.step(empty_examples(config.batch_size, window), soft, nobody(config.num_negatives), usual)
     yield "table", live.vectors.nbytes
-    yield "step", exchanged(code_of(device._learn, device._state, np.float32(1), batch))
+    yield "step", exchanged(code_of(functions.learn, device._state, np.float32(1), batch))
     read = live.network, live.vectors, builder.positions(WindowBatch.empty(256, window), 256)
-    yield "read", exchanged(code_of(device._read, *read))
+    yield "read", exchanged(code_of(functions.read, *read))
     few = live.network, live.vectors, builder.positions(WindowBatch.empty(FEW, window), FEW)
-    context, _, scaled, _ = device._read(*few)
+    context, _, scaled, _ = functions.read(*few)
     everything = device._empty.ranking(num_at_once(device._num_item_rows), device._num_item_rows)
-    yield "ranking", exchanged(code_of(device._rank, (live.gate, live.look), live.vectors, context, scaled, everything))
+    yield (
+        "ranking",
+        exchanged(code_of(functions.rank, (live.gate, live.look), live.vectors, context, scaled, everything)),
+    )
 
 
 def main() -> None:
