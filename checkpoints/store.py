@@ -154,12 +154,12 @@ class CheckpointStore:
         It would be while a merge is due or under way, or while a checkpoint is left that holds what an erasure took.
         """
         numbers = self.numbers()
-        is_merging = self._merging is not None and self._merging.is_alive()
-        return bool(numbers) and not (is_merging or self._needs_merge()) and self._without_erased(numbers) == numbers
+        is_to_merge = self._is_merging or self._needs_merge()
+        return bool(numbers) and not is_to_merge and self._without_erased(numbers) == numbers
 
     def merge_when_due(self) -> None:
         """Start merging in a thread of its own if the chain is long; the end of the process ends it."""
-        if self._needs_merge() and (self._merging is None or not self._merging.is_alive()):
+        if self._needs_merge() and not self._is_merging:
             self._merging = threading.Thread(target=self._try_merge, name="merge checkpoints", daemon=True)
             self._merging.start()
 
@@ -167,6 +167,10 @@ class CheckpointStore:
         """Return when a merge that is under way has ended."""
         if self._merging is not None:
             self._merging.join()
+
+    @property
+    def _is_merging(self) -> bool:
+        return self._merging is not None and self._merging.is_alive()
 
     def _try_merge(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The model's state on the device behind numpy; compiles each shape once and counts compilations."""
+"""The model's state on the device behind numpy; has every shape that can arrive compiled before it does."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -148,7 +148,7 @@ class Flow:
         self._checkpoint_due_at = 0.0
         self.latency = RecentLatency()
         self.num_updates = 0
-        self._saved: Manifest | None = None
+        self._committed: Manifest | None = None
         self.saved_at_s: float | None = None
         self.is_saving_refused = False
 
@@ -291,8 +291,8 @@ class Flow:
 
     def _is_saved(self) -> bool:
         """Whether the newest checkpoint holds all there is, and is committed: an idle worker leaves the disk alone."""
-        saved = self._saved
-        return saved is not None and saved.is_of_same_state(self._engine.manifest()) and self._store.is_at_rest()
+        newest = self._committed
+        return newest is not None and newest.is_of_same_state(self._engine.manifest()) and self._store.is_at_rest()
 
     async def _publish_moved(self, moved: Iterator[dict[int, list[EncodedRecord]]]) -> None:
         """One piece of a round of item vectors; micro-batches go before the next."""
@@ -324,9 +324,8 @@ class Flow:
         about = {"checkpoint": number, "model_step": manifest.model_step, "next_offsets": manifest.next_offsets}
         logger.info("checkpoint %d: model step %d", number, manifest.model_step, extra=about)
         self._confirm_ownership()
-        if self._committer is not None:
-            is_committed = await self._committer.commit_exactly(next_offsets(manifest))
-            self._saved = manifest if is_committed else None
+        if self._committer is not None and await self._committer.commit_exactly(next_offsets(manifest)):
+            self._committed = manifest
         self._store.merge_when_due()
         await asyncio.to_thread(give_back)
 
