@@ -63,10 +63,8 @@ def figures(num_items: int) -> Iterator[tuple[str, int]]:
     few = live.network, live.vectors, builder.positions(WindowBatch.empty(FEW, window), FEW)
     context, _, scaled, _ = functions.read(*few)
     everything = device._empty.ranking(num_at_once(device._num_item_rows), device._num_item_rows)
-    yield (
-        "ranking",
-        exchanged(code_of(functions.rank, (live.gate, live.look), live.vectors, context, scaled, everything)),
-    )
+    judges = live.gate, live.look
+    yield "ranking", exchanged(code_of(functions.rank, judges, live.vectors, context, scaled, everything))
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ the same machine. An event counts as answered by the first record of its user th
 """
 
 import argparse
-import subprocess
 import tempfile
 import time
 from collections import defaultdict, deque
@@ -93,19 +92,6 @@ class Noting:
 
 
 @contextmanager
-def running(command: loops.Command, says: str = "") -> Iterator[None]:
-    """A peer, which `says` a line when it is ready; one that says nothing answers later what was sent meanwhile."""
-    out = subprocess.PIPE if says else subprocess.DEVNULL
-    with subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, text=True) as peer:
-        try:
-            if peer.stdout is not None:
-                assert peer.stdout.readline() == f"{says}\n", f"{command} did not start"
-            yield
-        finally:
-            peer.kill()
-
-
-@contextmanager
 def consumer_of(settings: Settings) -> Iterator[Consumer]:
     """Reads what is sent to `settings.updates` from now on."""
     consumer = Consumer({"bootstrap.servers": settings.broker, "group.id": "latency", "enable.auto.commit": False})
@@ -168,9 +154,10 @@ def measure(broker: Kafka, shop: Shop, rate: float, seconds: float) -> dict[str,
         create_topics(settings)
     ours, bare = sides["worker"], sides["bare"]
     with ExitStack() as peers, tempfile.TemporaryDirectory() as folder:
-        peers.enter_context(running(loops.bare_aiokafka(bare, bare.updates), says="ready"))
-        for name in loops.ECHOES:
-            peers.enter_context(running(loops.echo(name, sides[name], sides[name].updates)))
+        said = iter(peers.enter_context(loops.running(loops.bare_aiokafka(bare, bare.updates))))
+        assert next(said, "") == "ready\n", "the bare loop did not start"
+        for name in loops.ECHOES:  # which say nothing when they are ready, and answer later what was sent meanwhile
+            peers.enter_context(loops.running(loops.echo(name, sides[name], sides[name].updates), is_heard=False))
         with WorkerProcess(broker.bootstrap, ours.topic_prefix, Path(folder), DEFAULTS) as worker:
             fill(ours, shop, worker)
             for settings in sides.values():

@@ -7,7 +7,6 @@ it sees. The saved users have full windows and are copies of a few thousand.
 """
 
 import argparse
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -61,15 +60,9 @@ def to_first_update(settings: Settings) -> float:
 def of_stock_faust(settings: Settings) -> float:
     """Seconds until a stock agent has seen a record."""
     began = time.monotonic()
-    with subprocess.Popen(
-        loops.stock_faust(settings), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as peer:
-        try:
-            for line in peer.stdout or ():
-                if line.startswith("count ") and int(line.split()[2]):
-                    return time.monotonic() - began
-        finally:
-            peer.kill()
+    with loops.running(loops.stock_faust(settings)) as lines:
+        if any(count for _, count in loops.counts(lines)):
+            return time.monotonic() - began
     raise RuntimeError("stock Faust ended before it saw a record")
 
 

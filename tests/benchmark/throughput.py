@@ -10,10 +10,9 @@ and quixstreams, which send on what they read and compute nothing.
 """
 
 import argparse
-import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -87,18 +86,14 @@ def of_worker(settings: Settings, events: int, extra: dict[str, str]) -> float:
         return meter.rate
 
 
-def of_peer(command: Sequence[str], events: int) -> float:
+def of_peer(command: loops.Command, events: int) -> float:
     """Records a second of a process that prints `count SECONDS RECORDS`."""
     meter = Meter(events)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as peer:
-        try:
-            for line in peer.stdout or ():
-                if line.startswith("count "):
-                    meter.saw(float(line.split()[1]), int(line.split()[2]))
-                if meter.rate is not None:
-                    return meter.rate
-        finally:
-            peer.kill()
+    with loops.running(command) as lines:
+        for at_s, count in loops.counts(lines):
+            meter.saw(at_s, count)
+            if meter.rate is not None:
+                return meter.rate
     raise RuntimeError(f"{command} ended before the backlog was through")
 
 
@@ -112,9 +107,8 @@ def measure(broker: Kafka, shop: Shop, events: int) -> None:
         for name, extra in (("learning", {}), ("no_learning", {"INTEREST_LEARNING": "false"})):
             own = {"INTEREST_APP_ID": f"{name}-{time.time_ns()}"}
             rates[name] = of_worker(settings, events, own | extra)
-            show(
-                Figure(f"throughput_{name}", round(rates[name]), "events/s", COMMAND, round(stock), loops.DOES_NOTHING)
-            )
+            rate = round(rates[name])
+            show(Figure(f"throughput_{name}", rate, "events/s", COMMAND, round(stock), loops.DOES_NOTHING))
         for name, peer_name in loops.ECHOES.items():
             command = loops.echo(name, settings, settings.dead_letters)
             echo = round(of_peer(command, int(events * SHARES[name])))

@@ -1,6 +1,9 @@
-"""Commands of consumers in processes of their own, which compute nothing: what a worker's speed is measured beside."""
+"""Consumers in processes of their own, which compute nothing: what a worker's speed is measured beside."""
 
+import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from stream.settings import Settings
 from tests.benchmark import peers
@@ -13,6 +16,25 @@ ECHOES = {
     "faust": "stock Faust agents that send on what they read",
     "quixstreams": "quixstreams, which sends on what it reads",
 }
+
+
+@contextmanager
+def running(command: Command, *, is_heard: bool = True) -> Iterator[Iterable[str]]:
+    """The lines that it says while it runs, none if it is not heard; it is killed at the end."""
+    out = subprocess.PIPE if is_heard else subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process.stdout or ()
+        finally:
+            process.kill()
+
+
+def counts(lines: Iterable[str]) -> Iterator[tuple[float, int]]:
+    """When it was, in seconds, and how many records it had seen, of lines `count SECONDS RECORDS`."""
+    for line in lines:
+        if line.startswith("count "):
+            _, at_s, count = line.split()
+            yield float(at_s), int(count)
 
 
 def stock_faust(settings: Settings) -> Command:
