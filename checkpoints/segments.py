@@ -40,16 +40,19 @@ class Segments:
 
     Args:
         directory: made where it is missing.
+
+    Attributes:
+        directory: where they are.
     """
 
     def __init__(self, directory: Path) -> None:
         self._heads: dict[int, dict[str, Any]] = {}
-        self._directory = directory.resolve()
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.directory = directory.resolve()
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def numbers(self) -> list[int]:
         """The complete segments, ascending."""
-        return sorted(int(path.name) for path in self._directory.iterdir() if path.name.isdigit())
+        return sorted(int(path.name) for path in self.directory.iterdir() if path.name.isdigit())
 
     def write(
         self,
@@ -60,17 +63,46 @@ class Segments:
     ) -> None:
         """Write a segment; when this returns it is complete, and before it is not there at all.
 
-        The next owner of the directory removes drafts before it reads, so one that slept has nothing left to publish.
-
         Args:
             number: not yet taken.
             arrays: by name.
             about: a JSON object.
+            confirm: as of `draft`.
+
+        Raises:
+            OSError: the disk refuses, or has less room than the arrays need; nothing is left of it.
+        """
+        with self.draft(number, confirm) as draft:
+            num_bytes = self.fill(draft, arrays, about)
+        self._heads[number] = {"about": dict(about), "num_bytes": num_bytes}
+
+    @contextlib.contextmanager
+    def draft(self, number: int, confirm: Callable[[], None] = lambda: None) -> Iterator[Path]:
+        """Where a segment is to be written; it is published when the context is left, and cleared by an error.
+
+        The next owner of the directory removes drafts before it reads, so one that slept has nothing left to publish.
+
+        Args:
+            number: not yet taken.
             confirm: asked when all is written and only the name is missing; what it raises leaves no segment.
 
         Raises:
-            OSError: the disk refuses, or has less room than the arrays need before compression; nothing is left of it.
+            OSError: it could not be written.
         """
+        draft = self.directory / f"{number}{DRAFT}{uuid.uuid4().hex}"
+        try:
+            yield draft
+            confirm()
+            draft.rename(self._path(number))
+            sync_directory(self.directory)
+        except Exception as error:
+            self._clear(f"{draft.name}*")  # not others of this number: they may be the next owner's
+            if isinstance(error, (OSError, ValueError, RuntimeError)):
+                raise OSError(f"segment {number} could not be written: {error}") from error
+            raise
+
+    def fill(self, draft: Path, arrays: Mapping[str, Array], about: Mapping[str, Any]) -> int:
+        """Write all that a segment holds into its draft; returns the arrays' bytes before compression."""
         stored, index = _packed(arrays)
         num_bytes = sum(array.nbytes for array in stored.values())
         meta = {
@@ -80,20 +112,10 @@ class Segments:
             "checksums": {name: _checksum(array) for name, array in stored.items()},
         }
         items = {"about": ocp.args.JsonSave(meta)} | ({"arrays": ocp.args.PyTreeSave(stored)} if stored else {})
-        draft = self._directory / f"{number}{DRAFT}{uuid.uuid4().hex}"
-        try:
-            self._check_room(num_bytes + SLACK_BYTES)
-            with _checkpointer() as checkpointer:
-                checkpointer.save(draft, args=ocp.args.Composite(**items))
-            confirm()
-            draft.rename(self._path(number))
-            sync_directory(self._directory)
-            self._heads[number] = {"about": dict(about), "num_bytes": num_bytes}
-        except Exception as error:
-            self._clear(f"{draft.name}*")  # not others of this number: they may be the next owner's
-            if isinstance(error, (OSError, ValueError, RuntimeError)):
-                raise OSError(f"segment {number} could not be written: {error}") from error
-            raise
+        self._check_room(num_bytes + SLACK_BYTES)
+        with _checkpointer() as checkpointer:
+            checkpointer.save(draft, args=ocp.args.Composite(**items))
+        return num_bytes
 
     def about(self, number: int) -> dict[str, Any]:
         """The JSON object of a segment.
@@ -138,16 +160,16 @@ class Segments:
             self._clear(pattern)
 
     def _clear(self, pattern: str) -> None:
-        for path in self._directory.glob(pattern):
+        for path in self.directory.glob(pattern):
             shutil.rmtree(path, ignore_errors=True)
 
     def _check_room(self, num_bytes: int) -> None:
         """Fail here, in one piece, where the disk is full: Orbax fails in several threads, and goes on with others."""
-        with tempfile.TemporaryFile(dir=self._directory) as file:
+        with tempfile.TemporaryFile(dir=self.directory) as file:
             os.posix_fallocate(file.fileno(), 0, num_bytes)
 
     def _path(self, number: int) -> Path:
-        return self._directory / str(number)
+        return self.directory / str(number)
 
     def _head(self, number: int) -> dict[str, Any]:
         if number not in self._heads:

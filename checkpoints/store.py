@@ -10,14 +10,15 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from checkpoints.changes import Changes, State, apply, flattened, unflattened
+from checkpoints.changes import Changes, State, flattened
 from checkpoints.lease import LeaseLostError
 from checkpoints.manifest import Manifest, from_json, to_json
+from checkpoints.merging import merge_apart, merge_here, state_of
 from checkpoints.segments import CorruptSegmentError, Segments
 
 LONGEST_CHAIN = 32  # segments: opening one costs about 20 ms at a restore
+FEW_BYTES = 512 * 2**20  # of changes, which a restore reads in half a second; merging them has no hurry
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +46,21 @@ class CheckpointStore:
         kept: checkpoints kept; older ones are deleted, but for segments that a kept one needs, and those of before an
             erasure as soon as a newer one holds nothing of it.
         confirm_ownership: raises where another process has taken over; asked right before anything appears or goes.
+        merges_apart: in another process, which takes longer and is not noticed.
     """
 
-    def __init__(self, directory: Path, kept: int, confirm_ownership: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        kept: int,
+        confirm_ownership: Callable[[], None] = lambda: None,
+        *,
+        merges_apart: bool = False,
+    ) -> None:
         self._segments = Segments(directory)
         self._kept = kept
         self._confirm_ownership = confirm_ownership
+        self._merge_into = merge_apart if merges_apart else merge_here
         self._next_number = max(self._segments.numbers(), default=0) + 1
         self._chain: list[int] = []
         self._lock = threading.Lock()
@@ -78,7 +88,7 @@ class CheckpointStore:
         """
         with self._saving:
             number, chain = self._take_number()
-            about = _about([*chain, number], manifest)
+            about = {"chain": [*chain, number], "manifest": to_json(manifest)}
             self._segments.write(number, flattened(parts), about, self._confirm_ownership)
             with self._lock:
                 self._chain = [*self._chain, number]
@@ -181,7 +191,7 @@ class CheckpointStore:
             logger.warning("checkpoints not merged, trying again after the next one: %s", error)
 
     def _needs_merge(self) -> bool:
-        """Whether the chain has grown long, or longer than what it starts from, or starts before an erasure."""
+        """Whether the chain has grown long, or much larger than what it starts from, or starts before an erasure."""
         with self._lock:
             chain = list(self._chain)
         if not chain or self._num_erasures(chain[0]) < self._num_erasures(chain[-1]):
@@ -189,7 +199,7 @@ class CheckpointStore:
         if len(chain) < 3:
             return False
         first, *rest = (self._segments.num_bytes(number) for number in chain)
-        return len(chain) > LONGEST_CHAIN or sum(rest) > first
+        return len(chain) > LONGEST_CHAIN or sum(rest) > max(first, FEW_BYTES)
 
     def merge(self) -> None:
         """Make one segment of the chain as it is now; what is saved meanwhile comes after it. Blocks for seconds.
@@ -199,10 +209,8 @@ class CheckpointStore:
         """
         with self._saving:  # so that what this number holds is newer than all lower and older than all higher numbers
             number, chain = self._take_number()
-        restored = self._read(chain[-1])
-        whole = {name: _Whole(values) for name, values in restored.state.items()}
-        about = _about([number], restored.manifest)
-        self._segments.write(number, flattened([whole]), about, self._confirm_ownership)
+        with self._segments.draft(number, self._confirm_ownership) as draft:
+            self._merge_into(self._segments, chain, number, draft)
         with self._lock:
             self._chain = [number, *self._chain[len(chain) :]]
 
@@ -239,10 +247,7 @@ class CheckpointStore:
             return [number]
 
     def _read(self, number: int) -> Restored:
-        state: State = {}
-        for segment in self._chain_of(number):
-            apply(state, unflattened(self._segments.arrays(segment)))
-        return Restored(number, state, self.manifest(number))
+        return Restored(number, state_of(self._segments, self._chain_of(number)), self.manifest(number))
 
     def _delete_old(self) -> None:
         numbers = self.numbers()
@@ -269,16 +274,3 @@ class CheckpointStore:
 
     def _num_erasures(self, number: int) -> int:
         return self.manifest(number).num_erasures
-
-
-@dataclass(frozen=True)
-class _Whole:
-    """All of an array or list."""
-
-    values: Any
-    rows: None = None
-    length: int = 0
-
-
-def _about(chain: list[int], manifest: Manifest) -> dict[str, Any]:
-    return {"chain": chain, "manifest": to_json(manifest)}

@@ -157,7 +157,7 @@ class InterestApp(faust.App):
     async def _begin(self, engine: Engine, lease: DirectoryLease) -> None:
         """Go on where the last owner's checkpoint ends."""
         settings = self._settings
-        store = CheckpointStore(settings.checkpoint_dir, settings.checkpoints_kept, lease.renew)
+        store = CheckpointStore(settings.checkpoint_dir, settings.checkpoints_kept, lease.renew, merges_apart=True)
         store.clear_unfinished()
         await self._model_thread.run(self._restore, engine, store)
         self.positions.start_at(await self._starting_offsets(engine))

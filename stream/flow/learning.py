@@ -56,6 +56,11 @@ class Learning:
         return self._learner.num_pending >= MAX_PENDING_BATCHES * self._policy.batch_size
 
     @property
+    def has_begun(self) -> bool:
+        """Some pieces of a batch have been learned, and some are left."""
+        return self._teacher.has_begun
+
+    @property
     def due_at(self) -> float | None:
         """When examples that are fewer than a batch are learned; None while none wait."""
         return None if self._oldest_pending_at is None else self._oldest_pending_at + self._policy.after_s

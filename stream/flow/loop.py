@@ -30,6 +30,7 @@ from stream.settings import Settings
 
 SERVE_EVERY_S = 1.0  # age of the weights in answers at the most; costs a copy of the rows that moved
 TAKEN_AHEAD_RATIO = 0.1  # of a checkpoint's interval, at its end: rows copied earlier would change once more
+BATCH_WAIT_S = 1.0  # of a checkpoint that is due, until a batch is learned, whose rest would make it pause longer
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
 
 R = TypeVar("R")
@@ -282,7 +283,8 @@ class Flow:
             await self._publish_moved(self._moved)
         if self._saving is not None and self._saving.done():
             self._saving = self._saving.result()
-        if now >= self._checkpoint_due_at and self._saving is None:
+        is_amid_batch = self._learning.has_begun and now < self._checkpoint_due_at + BATCH_WAIT_S
+        if now >= self._checkpoint_due_at and self._saving is None and not is_amid_batch:
             self._checkpoint_due_at = now + self._policy.checkpoint_interval_s
             if self._is_saved():
                 self.saved_at_s = now

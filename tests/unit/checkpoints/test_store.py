@@ -1,3 +1,4 @@
+import subprocess
 import threading
 import tracemalloc
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import pytest
 
 from checkpoints.lease import LeaseLostError
 from checkpoints.manifest import MANIFEST_VERSION, Manifest, from_json, to_json
+from checkpoints.merging import COMMAND
 from checkpoints.segments import CorruptSegmentError
 from checkpoints.store import LONGEST_CHAIN, CheckpointStore
 from tests.support.full_disk import small_disk
@@ -139,6 +141,39 @@ def test_merged_checkpoints_are_one_that_holds_everything(store, tmp_path):
     assert restored is not None
     assert restored.state["rows"][:, 0].tolist() == [1, 2, 3, 4]  # type: ignore[call-overload]
     assert restored.state["keys"] == [b"", b"x"]
+
+
+def test_merging_in_another_process_makes_the_same(tmp_path):
+    stores = {apart: CheckpointStore(tmp_path / str(apart), kept=2, merges_apart=apart) for apart in (False, True)}
+    for store in stores.values():
+        store.save([WHOLE, row(0, 1)], a_manifest(1))
+        store.save([row(1, 2)], a_manifest(2))
+        store.merge()
+
+    here, apart = (store.restore(3) for store in stores.values())
+
+    assert here is not None
+    assert apart is not None
+    assert here.manifest == apart.manifest == a_manifest(2)
+    np.testing.assert_equal(apart.state, here.state)
+
+
+def test_what_keeps_another_process_from_merging_is_told_and_nothing_is_left_of_it(tmp_path):
+    store = CheckpointStore(tmp_path, kept=2, merges_apart=True)
+    number = store.save([{"rows": AChange(np.ones((1_000, 2)))}], a_manifest())
+    damage(tmp_path, number)
+
+    with pytest.raises(OSError, match=r"segment 2 could not be written: merging ended with 1: .*/1\b"):
+        store.merge()
+    assert [path.name for path in tmp_path.iterdir()] == [str(number)]
+
+
+def test_another_process_that_merges_ends_with_the_one_that_wants_it(tmp_path):
+    merging = subprocess.Popen([*COMMAND, str(tmp_path), str(tmp_path / "draft"), "1", "1"], stdin=subprocess.PIPE)
+    assert merging.stdin is not None
+    merging.stdin.close()  # as the system does when a process dies
+
+    assert merging.wait(60) == 1
 
 
 def test_saving_while_a_merge_is_under_way_mixes_nothing_up(store, tmp_path):
