@@ -2,7 +2,7 @@
 
     python -m checkpoints.merging DIRECTORY DRAFT NUMBER SEGMENT...
 
-A thread that merges takes the interpreter for 5 ms at a time from an event loop that asks for it a hundred times in a
+A thread that merges takes the interpreter for 5 ms at a time from an event loop that asks for it many times in a
 micro-batch: for the two seconds that it lasted, updates took 200 to 340 ms.
 """
 
@@ -57,8 +57,8 @@ def merge_apart(segments: Segments, chain: Sequence[int], number: int, draft: Pa
     with subprocess.Popen(  # noqa: S603 - our own command line
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
     ) as process:
-        said = process.stdout.read() if process.stdout else b""  # its input stays open for as long as we live
-        process.wait()
+        said = process.stdout.read() if process.stdout else b""
+        process.wait()  # here, since leaving the context first closes its input, by which it knows that we live
     if process.returncode:
         last = said.decode(errors="replace").strip().splitlines()[-1:]
         raise OSError(f"merging ended with {process.returncode}: {last[0] if last else 'it said nothing'}")

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import threading
 import tracemalloc
@@ -168,12 +169,19 @@ def test_what_keeps_another_process_from_merging_is_told_and_nothing_is_left_of_
     assert [path.name for path in tmp_path.iterdir()] == [str(number)]
 
 
-def test_another_process_that_merges_ends_with_the_one_that_wants_it(tmp_path):
-    merging = subprocess.Popen([*COMMAND, str(tmp_path), str(tmp_path / "draft"), "1", "1"], stdin=subprocess.PIPE)
-    assert merging.stdin is not None
-    merging.stdin.close()  # as the system does when a process dies
+def test_another_process_that_merges_ends_with_the_one_that_wants_it(store, tmp_path):
+    number = store.save([WHOLE], a_manifest())
+    command = [*COMMAND, str(tmp_path), str(tmp_path / "draft"), str(number + 1), str(number)]
+    statuses = []
+    for lives in (True, False):
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as merging:
+            assert merging.stdin is not None
+            if not lives:
+                merging.stdin.close()  # as the system does when a process dies
+            statuses.append(merging.wait(60))
+        shutil.rmtree(tmp_path / "draft", ignore_errors=True)
 
-    assert merging.wait(60) == 1
+    assert statuses == [0, 1]
 
 
 def test_saving_while_a_merge_is_under_way_mixes_nothing_up(store, tmp_path):
