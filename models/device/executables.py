@@ -10,6 +10,7 @@ import os
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +39,7 @@ class Entry(NamedTuple):
 
 PREFIX = "executables-"  # of the file's name
 KEPT_FILES = 16  # of 5 to 10 MB each: for other settings, and of versions before
+LOADED_AT_ONCE = 2  # threads: XLA links without the interpreter's lock, beside what imports and calls go on
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 logger = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Executables:
     def __init__(self) -> None:
         self._compiled: dict[Key, jax.stages.Compiled] = {}
         self._entries: dict[Key, Entry] | None = None
+        self._loading: dict[Key, Future[jax.stages.Compiled]] = {}
 
     def function(self, name: str, jitted: Any) -> Callable[..., Any]:
         """`jitted`, compiled when it is first called with arrays of these shapes, unless it was kept.
@@ -74,18 +77,25 @@ class Executables:
         Args:
             file: of this model, code and machine only, see `runtime.executables_file`; run as it is found.
         """
-        entries = self._entries = self._load(file)
-        num_loaded = len(entries)
-        try:
-            yield
-        except BaseException:
-            file.unlink(missing_ok=True)  # in case that it was the file's fault: the next process compiles anew
-            raise
-        if len(entries) > num_loaded:
+        entries = self._entries = _read(file)
+        before = dict(entries)
+        with ThreadPoolExecutor(LOADED_AT_ONCE, "loading") as threads:
+            self._loading = {key: threads.submit(_executable, entry) for key, entry in entries.items()}
+            try:
+                yield
+            except BaseException:
+                file.unlink(missing_ok=True)  # in case that it was the file's fault: the next process compiles anew
+                raise
+        if entries != before:
             _save(file, entries)
-        self._entries = None
+        self._entries, self._loading = None, {}
 
     def _compile(self, key: Key, jitted: Any, args: tuple[Any, ...]) -> jax.stages.Compiled:
+        if loading := self._loading.get(key):
+            try:
+                return loading.result()
+            except Exception as error:
+                logger.warning("compiling %s anew, for what was kept of it cannot be used: %r", key[0], error)
         lowered: jax.stages.Lowered = jitted.lower(*args)
         if self._entries is None:
             return lowered.compile()
@@ -96,19 +106,6 @@ class Executables:
         except (jax.errors.JaxRuntimeError, NotImplementedError, ValueError) as error:
             logger.warning("the next start compiles %s anew, for it cannot be kept: %r", key[0], error)
         return compiled
-
-    def _load(self, file: Path) -> dict[Key, Entry]:
-        """A file that cannot be used is as none."""
-        if not file.exists():
-            return {}
-        try:
-            entries = _entries(file.read_bytes())
-            file.touch()
-            self._compiled.update({key: _executable(entry) for key, entry in entries.items()})
-        except Exception as error:
-            logger.warning("compiling anew, for what was kept in %s cannot be used: %r", file, error)
-            return {}
-        return entries
 
 
 @contextmanager
@@ -122,6 +119,19 @@ def _without_cache() -> Iterator[None]:
     finally:
         jax.config.update("jax_enable_compilation_cache", before)  # type: ignore[no-untyped-call]
         compilation_cache.reset_cache()
+
+
+def _read(file: Path) -> dict[Key, Entry]:
+    """A file that cannot be used is as none."""
+    if not file.exists():
+        return {}
+    try:
+        entries = _entries(file.read_bytes())
+        file.touch()
+    except Exception as error:
+        logger.warning("compiling anew, for what was kept in %s cannot be used: %r", file, error)
+        return {}
+    return entries
 
 
 def _entry(compiled: jax.stages.Compiled) -> Entry:

@@ -158,9 +158,9 @@ class AdamLearner(Generic[M]):
         self._module, self._rate, self._steps = module, rate, steps
         self._adam = Optimiser(direction("adam"))
 
-    def begin(self) -> AdamState:
-        """The state before any step."""
-        params = {name: jnp.array(value) for name, value in self._module.initial.items()}
+    def begin(self, module: M) -> AdamState:
+        """The state of a module before any step."""
+        params = self._module.params_of(module)
         return AdamState(params, self._adam.begin(params), jax.tree.map(jnp.copy, params))
 
     def step(self, state: AdamState, loss_of: Callable[[M], jax.Array]) -> tuple[AdamState, jax.Array]:

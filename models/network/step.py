@@ -45,9 +45,9 @@ class NetworkLearner:
         self._config = config
         self._optimiser = optimiser.optimiser(config)
 
-    def begin(self, vectors: jax.Array) -> NetworkState:
-        """The state before any step."""
-        params = {name: jnp.array(value) for name, value in self._network.initial.items()}
+    def begin(self, network: InterestNetwork, vectors: jax.Array) -> NetworkState:
+        """The state of a network before any step, with these vectors of items and tokens."""
+        params = self._network.params_of(network)
         table = EmbeddingTable(vectors, self._optimiser.begin_rows(vectors))
         average = jax.tree.map(jnp.copy, params)
         return NetworkState(params, average, self._optimiser.begin(params), table, jnp.int32(0))

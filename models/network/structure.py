@@ -13,15 +13,18 @@ Params = dict[str, jax.Array]
 class Structure(Generic[M]):
     """A module's shape; parameters go beside it as a flat dict, which dispatches faster than NNX's own state.
 
-    Attributes:
-        initial: the parameters that the module was made with, by their path.
+    Args:
+        module: one of that shape; its parameters need not be there, see `nnx.eval_shape`.
     """
 
     def __init__(self, module: M) -> None:
         self._graph, state = nnx.split(module)
         leaves, self._tree = jax.tree_util.tree_flatten_with_path(state)
         self._names = [".".join(str(getattr(k, "key", getattr(k, "name", k))) for k in path) for path, _ in leaves]
-        self.initial: Params = {name: leaf for name, (_, leaf) in zip(self._names, leaves, strict=True)}
+
+    def params_of(self, module: M) -> Params:
+        """The parameters of a module of this shape, by their path."""
+        return dict(zip(self._names, jax.tree.leaves(nnx.state(module)), strict=True))
 
     def build(self, params: Params) -> M:
         """The module with these parameters."""

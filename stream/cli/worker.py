@@ -12,7 +12,7 @@ import msgspec
 
 from stream.cli.options import as_json, with_settings
 from stream.logs import set_up
-from stream.memory import keep_what_is_free
+from stream.memory import keep_what_is_free, search_rarely
 from stream.settings import Settings
 from stream.status import WorkerStatus
 
@@ -32,6 +32,7 @@ def worker(settings: Settings, as_json: bool) -> None:
     """
     set_up(settings)
     keep_what_is_free()
+    search_rarely()  # imports make many objects and no garbage: a second of the start would go to searches
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # raised within a native import it would crash that
     import faust  # noqa: PLC0415  (with jax two seconds of imports, which `--help` need not wait for)
 

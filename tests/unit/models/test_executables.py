@@ -93,6 +93,23 @@ def test_a_damaged_file_is_one_warning_and_written_anew(
     assert Adding(file).compile(4, 8).num_traced == 0
 
 
+def test_what_cannot_be_loaded_is_compiled_anew_and_kept_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise ValueError("of another XLA")
+
+    file = tmp_path / "kept"
+    Adding(file).compile(4)
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(executables, "deserialize_and_load", refuse)
+        adding = Adding(file).compile(4)
+    adding.add(_copy(STATE), np.zeros(4, np.float32))
+    assert adding.num_traced == 1
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == ["compiling add anew"]
+    assert Adding(file).compile(4).num_traced == 0
+
+
 def test_what_jax_cannot_write_down_is_compiled_at_each_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

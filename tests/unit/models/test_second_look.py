@@ -52,9 +52,10 @@ def test_an_item_is_told_by_what_each_newest_item_says_of_it():
 def taught() -> tuple[Listed, Looked]:
     """A list that it has not seen, and what it makes of it after 120 lessons that the last item comes again."""
     rng = np.random.default_rng(0)
-    structure = Structure(SecondLook(COMPONENTS, nnx.Rngs(0)))
+    look = SecondLook(COMPONENTS, nnx.Rngs(0))
+    structure = Structure(look)
     learner = SecondLookLearner(structure)
-    learn, state = jax.jit(learner.learn), learner.begin()
+    learn, state = jax.jit(learner.learn), learner.begin(look)
     for _ in range(120):
         listed = a_list(rng)
         state = learn(state, a_shortlist(listed), the_last(listed))
@@ -85,8 +86,9 @@ def the_last(listed: Listed) -> np.ndarray:
 
 @pytest.mark.parametrize("target", [0, 99])
 def test_targets_that_are_not_listed_teach_nothing(target):
-    learner = SecondLookLearner(Structure(SecondLook(COMPONENTS, nnx.Rngs(0))))
-    before = learner.begin()
+    look = SecondLook(COMPONENTS, nnx.Rngs(0))
+    learner = SecondLookLearner(Structure(look))
+    before = learner.begin(look)
     after = learner.learn(before, a_shortlist(a_list(np.random.default_rng(0))), np.full(32, target, np.int32))
     assert all(np.array_equal(before.params[name], after.params[name]) for name in before.params)
     assert all(np.allclose(before.average[name], after.average[name], atol=1e-6) for name in before.average)
