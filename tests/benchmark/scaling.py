@@ -3,15 +3,17 @@
     .venv/bin/python -m tests.benchmark.scaling [--axes users items history] [--plots docs/performance]
 
 Microseconds of processor time for an event, from its bytes to the bytes of its update and through learning, on one
-thread. No broker, and nothing that is waited for, so that other work on the machine hardly shows. A figure's peer is
-the smallest size of its axis in the same run. The measured events fall on all users and items; windows hold 50 events,
-but on the axis of history.
+thread. No broker, and nothing that is waited for. The sizes of an axis are measured in turns, since a machine is faster
+in one minute than in the next. A figure's peer is the smallest size of its axis. The measured events fall on all users
+and items; windows hold 50 events, but on the axis of history.
 """
 
 import argparse
 import time
 from collections.abc import Sequence
 from itertools import islice
+
+import numpy as np
 
 from models.device import runtime
 from stream.flow.engine import Engine
@@ -26,35 +28,53 @@ COMMAND = ".venv/bin/python -m tests.benchmark.scaling"
 AXES = {"users": (10_000, 100_000, 1_000_000), "items": (10_000, 100_000, 1_000_000), "history": (10, 100, 1_000)}
 ELSEWHERE = {"users": 20_000, "items": 10_000, "history": 50}  # where another axis is looked at
 LIVED = Shop(users=200, items=10_000)  # users whose events are lived through; the others are copies of them
-WARM_UP, MEASURED = 5_120, 40_960  # events; one learning batch of some 20 is ranked, which costs much
+WARM_UP, TURNS, TURN = 5_120, 5, 8  # events; turns of so many micro-batches, after which item vectors are told
 
 
-def cost_us(settings: Settings, *, users: int, items: int, history: int) -> float:
-    """Microseconds of the processor for an event."""
-    settings = settings.model_copy(update={"max_items": max(items, settings.max_items)})
-    now_ms = int(time.time() * 1000)
-    state = lived(settings, LIVED, history, now_ms - LIVED.users * history)
-    engine = Engine(settings)
-    engine.compile()
-    engine.begin(1)
-    settle(engine, multiplied(state, users), items)
-    records = Shop(users, items, seed=1).records(WARM_UP + MEASURED, now_ms)
-    drain(engine, settings, list(islice(records, WARM_UP)))
-    measured = list(records)
-    began_s = time.process_time()
-    drain(engine, settings, measured)
-    spent_s = time.process_time() - began_s
-    assert engine.recompiles == 0, "something was compiled while it was measured"
-    return 1e6 * spent_s / MEASURED
+class Cost:
+    """What events cost an engine among so many users and items, each user with `history` events."""
+
+    def __init__(self, settings: Settings, *, users: int, items: int, history: int) -> None:
+        self._settings = settings.model_copy(update={"max_items": max(items, settings.max_items)})
+        now_ms = int(time.time() * 1000)
+        state = lived(self._settings, LIVED, history, now_ms - LIVED.users * history)
+        self._engine = Engine(self._settings)
+        self._engine.compile()
+        self._engine.begin(1)
+        settle(self._engine, multiplied(state, users), items)
+        self._turn = TURN * settings.micro_batch_size
+        self._records = Shop(users, items, seed=1).records(WARM_UP + TURNS * self._turn, now_ms)
+        self._costs_us = list[float]()
+        self._drain(WARM_UP)
+
+    def measure(self) -> None:
+        """A turn."""
+        self._costs_us.append(1e6 * self._drain(self._turn) / self._turn)
+
+    @property
+    def median_us(self) -> float:
+        """Microseconds of the processor for an event, the median of the turns."""
+        assert self._engine.recompiles == 0, "something was compiled while it was measured"
+        return float(np.median(self._costs_us))
+
+    def _drain(self, count: int) -> float:
+        """Seconds of the processor for so many events, what the device has yet to compute of them included."""
+        records = list(islice(self._records, count))
+        began_s = time.process_time()
+        drain(self._engine, self._settings, records)
+        self._engine.learner.item_vectors(np.ones(1, np.int32))
+        return time.process_time() - began_s
 
 
 def costs(settings: Settings, axis: str) -> list[float]:
     """Of the sizes of an axis."""
-    measured = []
-    for size in AXES[axis]:
-        measured.append(cost_us(settings, **ELSEWHERE | {axis: size}))
-        say(f"{size:,} {axis}: {measured[-1]:.1f} us")
-    return measured
+    of_size = {size: Cost(settings, **ELSEWHERE | {axis: size}) for size in AXES[axis]}
+    for _ in range(TURNS):
+        for cost in of_size.values():
+            cost.measure()
+    for size, cost in of_size.items():
+        say(f"{size:,} {axis}: {cost.median_us:.1f} us")
+    return [cost.median_us for cost in of_size.values()]
 
 
 def figures(axis: str, measured: Sequence[float]) -> list[Figure]:
