@@ -1,7 +1,7 @@
 """The Faust transport: what was fetched of a topic is one message, offsets are committed only when we say so.
 
-A message's value is `Runs`, each partition's aiokafka records. Stock Faust spends four tasks on every record; here it
-spends them on every fetch. Registered under `batch://` through the entry point group `faust.transports`.
+A message's value is `Runs`, each partition's records as aiokafka parses them. Stock Faust spends four tasks on every
+record; here it spends them on every fetch. Registered as `batch://` through the entry point group `faust.transports`.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from mode import ServiceT
 
 from stream.broker.fetch_sessions import SessionClient
 from stream.broker.loop_consumer import LoopConsumer
+from stream.broker.plain_records import PlainRecords
 from stream.broker.positions import Positions
 
 
@@ -177,6 +178,7 @@ class _RunReader(LoopConsumer):
         await super().on_start()
         fetcher: Any = self._ensure_consumer()._fetcher
         fetcher._client = SessionClient(fetcher._client)
+        fetcher._records = PlainRecords()
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Complain of nothing: a partition without traffic is not heard of. The app's watchdog looks at the lag."""

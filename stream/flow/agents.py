@@ -104,7 +104,7 @@ def decode_chunk(tp: TP, kind: int, records: Sequence[Record], policy: Admission
             event = decode_event(kind, record.key, record.value)
             refuse_future(event, record.timestamp, policy)
         except EventError as error:
-            dead_letters.append(dead_letter(record, error, now_ms))
+            dead_letters.append(dead_letter(tp, record, error, now_ms))
             continue
         events.append(event)
         hashes.append(xxhash.xxh3_64_intdigest(record.value or b""))
@@ -127,6 +127,6 @@ def decode_erasures(tp: TP, records: Sequence[Record], policy: AdmissionPolicy, 
         try:
             erasures.append(decode_erasure(record.key, record.value, record.timestamp, policy.max_future_ms))
         except EventError as error:
-            dead_letters.append(dead_letter(record, error, now_ms))
+            dead_letters.append(dead_letter(tp, record, error, now_ms))
     none = np.zeros(0, np.uint64)
     return Chunk(tp, ERASURES, records[-1].offset + 1, len(records), [], none, dead_letters, erasures)

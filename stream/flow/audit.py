@@ -22,6 +22,10 @@ class LogRecord(SourceRecord, Protocol):
     """What is read of a record in the log."""
 
     @property
+    def topic(self) -> str: ...  # noqa: D102
+    @property
+    def partition(self) -> int: ...  # noqa: D102
+    @property
     def timestamp(self) -> int:
         """Epoch milliseconds."""
 

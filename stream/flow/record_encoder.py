@@ -3,20 +3,17 @@
 What all have in common is made once, which takes less than half the time of encoding each by itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from models.saving import Array
 from stream.flow.top_items import TopItems
-from stream.records.updates import JSON_DECIMALS, SCHEMA_VERSION, EncodedRecord, UpdateFormat
+from stream.records.json_objects import json_objects
+from stream.records.updates import SCHEMA_VERSION, EncodedRecord, UpdateFormat
 from stream.users.interests import Interests
-
-DECIMAL_BYTES = JSON_DECIMALS + len("-0.,")
-
-_User = tuple[str, int, float, int, list[tuple[str, bytes]]]  # id, time_ms, drift, num_events, what only some have
 
 _json = msgspec.json.Encoder().encode
 
@@ -39,16 +36,8 @@ class RecordEncoder:
         top_items: Sequence[TopItems] | None = None,
     ) -> list[EncodedRecord]:
         """A record for each of `[n]` users, in order; all of them have the same `version` and `model_step`."""
-        users = zip(
-            user_ids,
-            times_ms.tolist(),
-            np.round(interests.drift.astype(np.float64), 6).tolist(),
-            num_events.tolist(),
-            _optional(top_items, interests.uncertainty, len(times_ms)),
-            strict=True,
-        )
-        encode = _binary_updates if self._is_binary else _json_updates
-        return encode({"schema": SCHEMA_VERSION, "version": version, "model_step": model_step}, users, interests)
+        updates = _Updates(user_ids, version, times_ms, model_step, interests, num_events, top_items)
+        return _binary_updates(updates) if self._is_binary else _json_updates(updates)
 
     def item_vectors(self, item_ids: Sequence[str], model_step: int, vectors: Array) -> list[EncodedRecord]:
         """A record for each of `[n]` items; `vectors`: `[n, dim]` float32."""
@@ -56,53 +45,76 @@ class RecordEncoder:
             headers = _headers({"schema": SCHEMA_VERSION, "model_step": model_step})
             rows = zip(item_ids, _rows(vectors), strict=True)
             return [EncodedRecord(item_id.encode(), vector, headers) for item_id, vector in rows]
-        layout = b'{"schema":%d,"item_id":%%b,"model_step":%d,%%b}' % (SCHEMA_VERSION, model_step)
-        rows = zip(item_ids, json_rows({"vector": vectors}), strict=True)
-        return [EncodedRecord(item_id.encode(), layout % (_json(item_id), vector)) for item_id, vector in rows]
+        names = [_json(item_id) for item_id in item_ids]
+        values = json_objects({"schema": SCHEMA_VERSION, "item_id": names, "model_step": model_step, "vector": vectors})
+        return [EncodedRecord(item_id.encode(), value) for item_id, value in zip(item_ids, values, strict=True)]
 
 
-def _json_updates(common: Mapping[str, int], users: Iterable[_User], interests: Interests) -> list[EncodedRecord]:
-    layout = (
-        b'{"schema":%(schema)d,"user_id":%%b,"version":%(version)d,"time_ms":%%d,"model_step":%(model_step)d,'
-        b'%%b,"drift":%%a,"num_events":%%d%%b}'
-    ) % {name.encode(): number for name, number in common.items()}
-    vectors = json_rows({"interest": interests.short_term, "long_term": interests.long_term})
+class _Updates(NamedTuple):
+    """See `RecordEncoder.updates`."""
+
+    user_ids: Sequence[str] | Array
+    version: int
+    times_ms: Array
+    model_step: int
+    interests: Interests
+    num_events: Array
+    top_items: Sequence[TopItems] | None
+
+    def optional(self) -> Iterator[list[tuple[str, bytes]]]:
+        """What only some updates have, as JSON by name, for each."""
+        uncertainty = self.interests.uncertainty
+        for i in range(len(self.times_ms)):
+            members: list[tuple[str, bytes]] = []
+            if self.top_items is not None:
+                members.append(("top_items", _json(self.top_items[i])))
+            if uncertainty is not None:
+                members.append(("uncertainty", b"%a" % round(float(uncertainty[i]), 6)))
+            yield members
+
+
+def _json_updates(updates: _Updates) -> list[EncodedRecord]:
+    interests = updates.interests
+    values = json_objects(
+        {
+            "schema": SCHEMA_VERSION,
+            "user_id": [_json(user_id) for user_id in updates.user_ids],
+            "version": updates.version,
+            "time_ms": updates.times_ms,
+            "model_step": updates.model_step,
+            "interest": interests.short_term,
+            "long_term": interests.long_term,
+            "drift": interests.drift.astype(np.float64),
+            "num_events": updates.num_events,
+        }
+    )
+    if updates.top_items is not None or interests.uncertainty is not None:
+        values = [_with_members(value, members) for value, members in zip(values, updates.optional(), strict=True)]
+    return [EncodedRecord(user_id.encode(), value) for user_id, value in zip(updates.user_ids, values, strict=True)]
+
+
+def _with_members(value: bytes, members: list[tuple[str, bytes]]) -> bytes:
+    return b"%b%b}" % (value[:-1], b"".join(b',"%b":%b' % (name.encode(), text) for name, text in members))
+
+
+def _binary_updates(updates: _Updates) -> list[EncodedRecord]:
+    interests = updates.interests
+    headers = _headers({"schema": SCHEMA_VERSION, "version": updates.version, "model_step": updates.model_step})
+    users = zip(
+        updates.user_ids,
+        updates.times_ms.tolist(),
+        np.round(interests.drift.astype(np.float64), 6).tolist(),
+        updates.num_events.tolist(),
+        updates.optional(),
+        zip(_rows(interests.short_term), _rows(interests.long_term), strict=True),
+        strict=True,
+    )
     records = []
-    for (user_id, time_ms, drift, count, optional), vector in zip(users, vectors, strict=True):
-        members = b"".join(b',"%b":%b' % (name.encode(), text) for name, text in optional) if optional else b""
-        value = layout % (_json(user_id), time_ms, vector, drift, count, members)
-        records.append(EncodedRecord(user_id.encode(), value))
-    return records
-
-
-def _binary_updates(common: Mapping[str, int], users: Iterable[_User], interests: Interests) -> list[EncodedRecord]:
-    headers, vectors = _headers(common), zip(_rows(interests.short_term), _rows(interests.long_term), strict=True)
-    records = []
-    for (user_id, time_ms, drift, count, optional), (short_term, long_term) in zip(users, vectors, strict=True):
+    for user_id, time_ms, drift, count, optional, (short_term, long_term) in users:
         own = [("time_ms", b"%d" % time_ms), ("drift", b"%a" % drift), ("num_events", b"%d" % count)]
         own.append(("long_term", long_term))
         records.append(EncodedRecord(user_id.encode(), short_term, [*headers, *own, *optional]))
     return records
-
-
-def json_rows(vectors: dict[str, Array]) -> Iterator[bytes]:
-    """For each row the members of a JSON object; each number is looked up in a table of all there are.
-
-    Args:
-        vectors: by name; `[n, dim]` float32 in [-1, 1], `dim` at least 1; `n` may be 0.
-
-    Returns:
-        `[n]`, as `"name":[...],"name":[...]`.
-    """
-    parts: list[Array] = []
-    for number, (name, columns) in enumerate(vectors.items()):
-        lead = b'%b"%b":[' % (b"," if number else b"", name.encode())
-        parts.append(np.tile(np.frombuffer(lead, np.uint8), (len(columns), 1)))
-        whole = np.rint(columns.astype(np.float64) * 10**JSON_DECIMALS).astype(np.int32) + 10**JSON_DECIMALS
-        texts = _all_decimals().take(whole).view(np.uint8).reshape(len(columns), columns.shape[1] * DECIMAL_BYTES)
-        texts[:, -1] = ord("]")  # in place of the last comma
-        parts.append(texts)
-    return _rows(np.concatenate(parts, axis=1))
 
 
 def _rows(array: Array) -> Iterator[bytes]:
@@ -112,26 +124,5 @@ def _rows(array: Array) -> Iterator[bytes]:
     return (whole[start : start + width] for start in range(0, len(whole), width))
 
 
-@cache
-def _all_decimals() -> Array:
-    """Every decimal from -1 to 1, a comma after it, padded with blanks to one length; 2 MB."""
-    scale = 10**JSON_DECIMALS
-    texts = [f"{whole / scale:{JSON_DECIMALS + 3}.{JSON_DECIMALS}f}," for whole in range(-scale, scale + 1)]
-    return np.array(texts, f"S{DECIMAL_BYTES}").view(f"V{DECIMAL_BYTES}")
-
-
 def _headers(numbers: Mapping[str, int]) -> list[tuple[str, bytes]]:
     return [(name, b"%d" % number) for name, number in numbers.items()]
-
-
-def _optional(
-    top_items: Sequence[TopItems] | None, uncertainty: Array | None, count: int
-) -> Iterator[list[tuple[str, bytes]]]:
-    """What only some updates have, as JSON by name."""
-    for i in range(count):
-        members: list[tuple[str, bytes]] = []
-        if top_items is not None:
-            members.append(("top_items", _json(top_items[i])))
-        if uncertainty is not None:
-            members.append(("uncertainty", b"%a" % round(float(uncertainty[i]), 6)))
-        yield members

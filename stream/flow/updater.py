@@ -135,7 +135,7 @@ class Updater:
         self.next_offsets: dict[TP, int] = {}
 
     def compile(self) -> None:
-        """Compile the loops over users; needs no state, changes none."""
+        """Compile the loops over users and updates; needs no state, changes none."""
         policy, dim = self._policy, self.learner.config.dim
         users = SlotTable(1, keys=PackedKeys(2))
         users.resolve(["the first to come"])
@@ -148,6 +148,7 @@ class Updater:
         windows.newest(user, policy.encoder_window)
         windows.forget_slots(user)
         InterestState(dim, rows=2).advance(user, np.ones((1, dim), np.float32), now_ms, policy.emission)
+        self._encoder.item_vectors([], 0, np.zeros((0, dim), np.float32))
 
     def process(self, chunks: Sequence[Chunk], meanwhile: Callable[[], None] = lambda: None) -> Outcome:
         """Let the records of `chunks` change the state.

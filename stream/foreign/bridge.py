@@ -133,7 +133,8 @@ class Bridge:
             events = self._mapper.events(source.value)
         except EventError as refused:
             self.counts.refused[refused.reason] += 1
-            self._producer.send_dead_letter(dead_letter(source, refused, int(time.time() * 1000)))
+            letter = dead_letter((source.topic, source.partition), source, refused, int(time.time() * 1000))
+            self._producer.send_dead_letter(letter)
             return
         self.counts.without_events += not events
         for event in events:

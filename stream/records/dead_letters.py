@@ -12,10 +12,6 @@ class SourceRecord(Protocol):
     """What is read of a Kafka record."""
 
     @property
-    def topic(self) -> str: ...  # noqa: D102
-    @property
-    def partition(self) -> int: ...  # noqa: D102
-    @property
     def offset(self) -> int: ...  # noqa: D102
     @property
     def key(self) -> bytes | None: ...  # noqa: D102
@@ -23,16 +19,21 @@ class SourceRecord(Protocol):
     def value(self) -> bytes | None: ...  # noqa: D102
 
 
-def dead_letter(record: SourceRecord, error: EventError, failed_at_ms: int) -> EncodedRecord:
+def dead_letter(
+    partition: tuple[str, int], record: SourceRecord, error: EventError, failed_at_ms: int
+) -> EncodedRecord:
     """The original key and value; headers say what was wrong, where it came from and when it failed.
+
+    `partition` is the record's topic and the number of its partition.
 
     A value over `MAX_KEPT_BYTES` is cut, and the header `value.cut_from_bytes` says how long it was.
     """
+    topic, number = partition
     headers = [
         ("error.reason", error.reason.encode()),
         ("error.detail", error.detail.encode(errors="replace")),
-        ("source.topic", record.topic.encode()),
-        ("source.partition", str(record.partition).encode()),
+        ("source.topic", topic.encode()),
+        ("source.partition", str(number).encode()),
         ("source.offset", str(record.offset).encode()),
         ("failed_at_ms", str(failed_at_ms).encode()),
     ]

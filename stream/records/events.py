@@ -1,7 +1,8 @@
 """Record bytes to Click, Purchase and Search and back. Knows nothing of Kafka, windows or time."""
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -60,7 +61,6 @@ Event = Click | Purchase | Search
 EVENT_CLASS_OF_KIND: dict[int, type[Event]] = {CLICK: Click, PURCHASE: Purchase, SEARCH: Search}
 KIND_OF_EVENT_CLASS = {cls: kind for kind, cls in EVENT_CLASS_OF_KIND.items()}
 
-_decoders = {kind: msgspec.json.Decoder(cls) for kind, cls in EVENT_CLASS_OF_KIND.items()}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -76,12 +76,13 @@ def decode_event(kind: int, key: bytes | None, value: bytes | None) -> Event:
         EventError: the record cannot be used; its reason is one of `no_value`, `too_large`, `not_utf8`, `not_json`,
             `not_an_event`, `wrong_key`, `id_too_long`, `blank_query`, `not_finite`.
     """
+    decode, check = _of_kind[kind]
     if value is None:
         raise EventError("no_value", "expected a JSON object, got a record without a value")
     if len(value) > MAX_RECORD_BYTES:
         raise EventError("too_large", f"expected at most {MAX_RECORD_BYTES} bytes, got {len(value)}")
     try:
-        event = _decoders[kind].decode(value)
+        event = decode(value)
     except msgspec.ValidationError as error:
         raise EventError("not_an_event", str(error)) from None
     except msgspec.DecodeError as error:
@@ -90,26 +91,44 @@ def decode_event(kind: int, key: bytes | None, value: bytes | None) -> Event:
         raise EventError("not_json", "expected a flat JSON object, got one nested too deeply to read") from None
     except UnicodeDecodeError as error:
         raise EventError("not_utf8", str(error)) from None
-    _check(event, key)
-    return event
-
-
-def _check(event: Event, key: bytes | None) -> None:
-    """Raise for what a JSON schema cannot say."""
-    user_id = event.user_id.encode()
-    if key != user_id:
+    if key is None or key != event.user_id.encode():
         raise EventError(
             "wrong_key", f"expected the user id {event.user_id[:40]!r} as the key, got {(key or b'')[:40]!r}"
         )
-    if len(user_id) > MAX_ID_BYTES:
-        raise EventError("id_too_long", f"user_id has {len(user_id)} bytes, at most {MAX_ID_BYTES} are allowed")
-    if isinstance(event, Search):
-        if event.query.isspace():
-            raise EventError("blank_query", "expected a query with at least one visible character")
-        return
-    if len(event.item_id) > MAX_ID_BYTES // 4 and len(event.item_id.encode()) > MAX_ID_BYTES:
+    if len(key) > MAX_ID_BYTES:
+        raise EventError("id_too_long", f"user_id has {len(key)} bytes, at most {MAX_ID_BYTES} are allowed")
+    check(event)
+    return event
+
+
+# Each raises for what a JSON schema cannot say of an event of its kind.
+
+
+def _check_click(event: Click) -> None:
+    _check_item_id(event.item_id)
+    _check_finite(event.value)
+
+
+def _check_purchase(event: Purchase) -> None:
+    _check_item_id(event.item_id)
+    _check_finite(event.quantity)
+    _check_finite(event.price)
+
+
+def _check_search(event: Search) -> None:
+    if event.query.isspace():
+        raise EventError("blank_query", "expected a query with at least one visible character")
+
+
+def _check_item_id(item_id: str) -> None:
+    if len(item_id) > MAX_ID_BYTES // 4 and len(item_id.encode()) > MAX_ID_BYTES:
         raise EventError("id_too_long", f"item_id has more than {MAX_ID_BYTES} bytes")
-    numbers = (event.value,) if isinstance(event, Click) else (event.quantity, event.price)
-    for number in numbers:
-        if number is not None and not math.isfinite(number):
-            raise EventError("not_finite", f"expected finite numbers, got {number}")
+
+
+def _check_finite(number: float | None) -> None:
+    if number is not None and not math.isfinite(number):
+        raise EventError("not_finite", f"expected finite numbers, got {number}")
+
+
+_checks: dict[int, Callable[[Any], None]] = {CLICK: _check_click, PURCHASE: _check_purchase, SEARCH: _check_search}
+_of_kind = {kind: (msgspec.json.Decoder(cls).decode, _checks[kind]) for kind, cls in EVENT_CLASS_OF_KIND.items()}

@@ -7,9 +7,9 @@ import msgspec
 import numpy as np
 
 from stream.errors import EventError
+from stream.records.json_objects import JSON_DECIMALS
 
 SCHEMA_VERSION = 1
-JSON_DECIMALS = 5  # the cosine of two such vectors is right to about 3e-6
 
 Headers = Sequence[tuple[str, bytes]]
 UpdateFormat = Literal["json", "binary"]

@@ -25,7 +25,7 @@ def settings(kafka: Kafka, topic_prefix: str) -> Settings:
     producer: Any = KafkaProducer(bootstrap_servers=kafka.bootstrap)
     clicks = settings.input_topics[0]
     for topic, reason in ((clicks, "not_json"), (clicks, "wrong_key"), ("elsewhere", "not_json")):
-        letter = dead_letter(ARecord(b"{", b"u1", topic, 2, 7), EventError(reason, "no"), 1_000)
+        letter = dead_letter((topic, 2), ARecord(b"{", b"u1", offset=7), EventError(reason, "no"), 1_000)
         producer.send(settings.dead_letters, key=letter.key, value=letter.value, headers=list(letter.headers))
     producer.close()
     return settings

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from faust.types import TP
@@ -140,6 +138,6 @@ def test_a_record_that_is_no_erasure_is_refused_with_its_reason(key, value, reas
 
 
 def test_a_record_that_is_no_erasure_becomes_a_dead_letter():
-    chunk = decode_erasures(TP("erasures", 0), [replace(ARecord(b"{"), topic="erasures")], A_POLICY, NOW_MS)
+    chunk = decode_erasures(TP("erasures", 0), [ARecord(b"{")], A_POLICY, NOW_MS)
 
     assert (chunk.erasures, len(chunk.dead_letters), chunk.next_offset) == ([], 1, 1)

@@ -1,19 +1,16 @@
-import msgspec
 import numpy as np
 import pytest
 
 from models.saving import Array
 from stream.errors import EventError
-from stream.flow.record_encoder import RecordEncoder, json_rows
+from stream.flow.record_encoder import RecordEncoder
 from stream.records.updates import (
-    JSON_DECIMALS,
     EncodedRecord,
     InterestUpdate,
     ItemVector,
     UpdateFormat,
     decode_item_vector,
     decode_update,
-    rounded,
 )
 from stream.users.interests import Interests
 from tests.support.records import encode_item_vector, encode_update
@@ -45,18 +42,6 @@ def test_an_update_decodes_to_what_was_encoded(update_format):
     assert update.drift == pytest.approx(0.4, abs=1e-6)
     assert update.interest == pytest.approx([1.0, 0.0], abs=1e-6)
     assert update.long_term == pytest.approx([0.6, 0.8], abs=1e-6)
-
-
-def test_vectors_looked_up_are_json_of_numbers_rounded_to_one_in_the_last_decimal():
-    vectors = np.random.default_rng(0).uniform(-1, 1, (50, 64)).astype(np.float32)
-    vectors[0, :4] = [1, -1, 0, -1e-9]
-    decoded = np.array([msgspec.json.decode(b"{%b}" % row)["v"] for row in json_rows({"v": vectors})])
-    assert decoded[0, :4].tolist() == [1, -1, 0, 0]
-    assert np.allclose(decoded, rounded(vectors), rtol=0, atol=1.1 * 10**-JSON_DECIMALS)
-
-
-def test_no_vectors_are_no_texts():
-    assert list(json_rows({"v": np.zeros((0, 64), np.float32)})) == []
 
 
 @pytest.mark.parametrize("name", ["ann", 'qu"ote', "back\\slash", "line\nbreak", "böb", "🛒", "\x00"])

@@ -1,0 +1,198 @@
+"""Many JSON objects with the same members, laid out in one buffer without the interpreter's lock. Pure."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from models.compiled import Compiled, inlined
+from models.saving import Array
+
+JSON_DECIMALS = 5  # of a vector's component: the cosine of two such vectors is right to about 3e-6
+MORE_DECIMALS = 6  # of a number by itself
+
+_TEXT, _WHOLE, _DECIMAL, _VECTOR = range(4)  # kinds of columns
+_WIDEST_WHOLE, _WIDEST_DECIMAL = len(str(2**63)), MORE_DECIMALS + len("-0.")
+_WIDEST_COMPONENT = JSON_DECIMALS + len("-0.,")
+_HIGH = np.array([[*b"%d.%03d" % divmod(i, 1000)] for i in range(1001)], np.uint8)
+_LOW = np.array([[*b"%02d," % i] for i in range(100)], np.uint8)
+_MINUS, _POINT, _ZERO, _OPEN, _CLOSE = b"-.0[]"
+
+Column = Sequence[bytes] | Array
+
+
+class _Texts(NamedTuple):
+    """The bytes of some texts, `[bytes]` uint8, and where each ends, `[n]` int64."""
+
+    content: Array
+    ends: Array
+
+
+class _Columns(NamedTuple):
+    """Columns of `n` rows, those of a kind together and in order.
+
+    Attributes:
+        kinds: `[columns]` int64, of each column in order.
+        texts: those of all rows of the first column of texts, then of the next.
+        wholes: `[columns, n]` int64.
+        decimals: `[columns, n]` float64.
+        vectors: `[columns, n, dim]` int32, components times `10**JSON_DECIMALS`.
+    """
+
+    kinds: Array
+    texts: _Texts
+    wholes: Array
+    decimals: Array
+    vectors: Array
+
+
+def json_objects(members: Mapping[str, int | Column]) -> list[bytes]:
+    """`[n]` objects, each with all `members` in their order.
+
+    Args:
+        members: by name; what all objects have in common as a whole number, other values by column: JSON texts, whole
+            numbers from 0 as `[n]` int64, numbers between -10 and 10 as `[n]` float64, vectors of components between
+            -1 and 1 as `[n, dim]` float32, with one `dim` for all. At least one is a column; `n` may be 0.
+
+    Raises:
+        ValueError: a number is not between what it should be.
+    """
+    constants, before = list[bytes](), b"{"
+    columns: dict[int, list[Any]] = {kind: [] for kind in (_TEXT, _WHOLE, _DECIMAL, _VECTOR)}
+    kinds = list[int]()
+    for name, value in members.items():
+        before += b'"%b":' % name.encode()
+        if isinstance(value, int):
+            before += b"%d," % value
+            continue
+        kinds.append(_kind_of(value))
+        columns[kinds[-1]].append(value)
+        constants.append(before)
+        before = b","
+    constants.append(before.rstrip(b",") + b"}")
+    return _objects(constants, kinds, columns)
+
+
+def _objects(constants: list[bytes], kinds: list[int], columns: dict[int, list[Any]]) -> list[bytes]:
+    """`constants` stand before, between and after the columns."""
+    texts, wholes, decimals, vectors = columns.values()
+    count, dim = len(columns[kinds[0]][0]), vectors[0].shape[1] if vectors else 0
+    all_texts = [text for column in texts for text in column]
+    width = sum(map(len, constants)) + _WIDEST_WHOLE * len(wholes) + _WIDEST_DECIMAL * len(decimals)
+    width += (_WIDEST_COMPONENT * dim + len("[]")) * len(vectors)
+    laid_out = _Texts(np.empty(width * count + sum(map(len, all_texts)), np.uint8), np.zeros(count, np.int64))
+    of_rows = _Columns(
+        np.array(kinds),
+        _joined(all_texts),
+        np.array(wholes, np.int64).reshape(len(wholes), count),
+        np.array(decimals, np.float64).reshape(len(decimals), count),
+        _scaled(vectors).reshape(len(vectors), count, dim),
+    )
+    if not _lay_out(laid_out, _joined(constants), of_rows):
+        raise ValueError("expected whole numbers from 0, numbers between -10 and 10, components between -1 and 1")
+    ends = [0, *laid_out.ends.tolist()]
+    content = laid_out.content[: ends[-1]].tobytes()
+    return [content[start:end] for start, end in pairwise(ends)]
+
+
+def _kind_of(column: Column) -> int:
+    if not isinstance(column, np.ndarray):
+        return _TEXT
+    return {("i", 1): _WHOLE, ("f", 1): _DECIMAL, ("f", 2): _VECTOR}[column.dtype.kind, column.ndim]
+
+
+def _joined(texts: Sequence[bytes]) -> _Texts:
+    return _Texts(np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)])[1:])
+
+
+def _scaled(vectors: Sequence[Array]) -> Array:
+    """What is no number becomes one that is out of range."""
+    with np.errstate(invalid="ignore"):
+        return np.rint(np.array(vectors, np.float32) * np.float32(10**JSON_DECIMALS)).astype(np.int32)
+
+
+@Compiled
+def _lay_out(out: _Texts, constants: _Texts, columns: _Columns) -> bool:
+    """Fill `out`; whether all numbers were as they should be."""
+    at, count = 0, len(out.ends)
+    for row in range(count):
+        seen = np.zeros(4, np.int64)
+        for column in range(len(columns.kinds)):
+            at = _put_text(out.content, at, constants, column)
+            kind = columns.kinds[column]
+            number = seen[kind]
+            seen[kind] += 1
+            if kind == _TEXT:
+                at = _put_text(out.content, at, columns.texts, number * count + row)
+            elif kind == _WHOLE:
+                at = _put_whole(out.content, at, columns.wholes[number, row])
+            elif kind == _DECIMAL:
+                at = _put_decimal(out.content, at, columns.decimals[number, row])
+            else:
+                at = _put_vector(out.content, at, columns.vectors[number, row])
+            if at < 0:
+                return False
+        at = _put_text(out.content, at, constants, len(columns.kinds))
+        out.ends[row] = at
+    return True
+
+
+# Each puts something at `at` and returns where it ends, or -1 where it is not as it should be.
+
+
+@inlined
+def _put_vector(out: Array, at: int, scaled: Array) -> int:
+    out[at] = _OPEN
+    at += 1
+    for i in range(len(scaled)):
+        size = abs(np.int64(scaled[i]))
+        if size > 10**JSON_DECIMALS:
+            return -1
+        out[at] = _MINUS
+        at += scaled[i] < 0  # or else it is written over
+        high = (size * 1_374_389_535) >> 37  # size // 100, for which numba would take thrice as long
+        for j in range(5):
+            out[at + j] = _HIGH[high, j]
+        for j in range(3):
+            out[at + 5 + j] = _LOW[size - 100 * high, j]
+        at += 8
+    out[at - 1] = _CLOSE
+    return at
+
+
+@inlined
+def _put_text(out: Array, at: int, texts: _Texts, number: int) -> int:
+    start = texts.ends[number - 1] if number else 0
+    for i in range(start, texts.ends[number]):
+        out[at + i - start] = texts.content[i]
+    return at + texts.ends[number] - start
+
+
+@inlined
+def _put_whole(out: Array, at: int, number: int) -> int:
+    if number < 0:
+        return -1
+    end, rest = at + 1, number // 10
+    while rest:
+        rest //= 10
+        end += 1
+    for place in range(end - 1, at - 1, -1):
+        out[place] = _ZERO + number % 10
+        number //= 10
+    return end
+
+
+@inlined
+def _put_decimal(out: Array, at: int, number: float) -> int:
+    scaled = int(np.rint(abs(number) * 10**MORE_DECIMALS)) if abs(number) < 10 else -1
+    if not 0 <= scaled < 10 ** (1 + MORE_DECIMALS):
+        return -1
+    out[at] = _MINUS
+    at += number < 0 and scaled > 0
+    for place in range(at + 1 + MORE_DECIMALS, at + 1, -1):
+        out[place] = _ZERO + scaled % 10
+        scaled //= 10
+    out[at] = _ZERO + scaled
+    out[at + 1] = _POINT
+    return at + 2 + MORE_DECIMALS
