@@ -15,8 +15,8 @@ MORE_DECIMALS = 6  # of a number by itself
 _TEXT, _WHOLE, _DECIMAL, _VECTOR = range(4)  # kinds of columns
 _WIDEST_WHOLE, _WIDEST_DECIMAL = len(str(2**63)), MORE_DECIMALS + len("-0.")
 _WIDEST_COMPONENT = JSON_DECIMALS + len("-0.,")
-_HIGH = np.array([[*b"%d.%03d" % divmod(i, 1000)] for i in range(1001)], np.uint8)
-_LOW = np.array([[*b"%02d," % i] for i in range(100)], np.uint8)
+_HIGH = np.array([[*b"%d.%03d" % divmod(i, 1000)] for i in range(1001)], np.uint8)  # of a component, but for its
+_LOW = np.array([[*b"%02d," % i] for i in range(100)], np.uint8)  # last two decimals
 _MINUS, _POINT, _ZERO, _OPEN, _CLOSE = b"-.0[]"
 
 Column = Sequence[bytes] | Array
