@@ -13,6 +13,7 @@ from itertools import islice
 
 from models.device import runtime
 from stream.flow.engine import Engine
+from stream.memory import keep_what_is_free
 from stream.settings import Settings
 from tests.benchmark import pictures
 from tests.benchmark.figures import Figure, say, show
@@ -61,6 +62,7 @@ def main() -> None:
     pictures.add_option(parser)
     asked = parser.parse_args()
     settings = Settings.load()
+    keep_what_is_free()  # as a worker does
     runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
     by_side: dict[str, list[float]] = {side: [] for side in SIDES}
     for side, rates in by_side.items():

@@ -21,6 +21,7 @@ from stream.flow.agents import decode_chunk
 from stream.flow.engine import Engine
 from stream.flow.intake import Chunk
 from stream.flow.slices import admission_policy
+from stream.memory import keep_what_is_free
 from stream.settings import Settings
 from tests.benchmark.shop import Shop
 
@@ -61,6 +62,7 @@ class Record:
 
 def ready_engine(settings: Settings) -> Engine:
     """An engine without any state, compiled; call once in a process, before anything is computed."""
+    keep_what_is_free()  # as a worker does
     runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
     engine = Engine(settings)
     engine.compile()
