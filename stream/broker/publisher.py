@@ -123,10 +123,9 @@ class Publisher:
         batch = self._producer.create_batch()
         append, now_ms = batch._builder.append, int(time.time() * 1000)  # its own `append` takes twice as long
         for record in waiting:
-            offset = batch._relative_offset
-            if append(offset, now_ms, record.key, record.value, list(record.headers)) is None:
+            if append(batch._relative_offset, now_ms, record.key, record.value, list(record.headers)) is None:
                 break
-            batch._relative_offset = offset + 1
+            batch._relative_offset += 1
         return batch, batch.record_count()
 
     async def _deliver(self, batch: BatchBuilder, tp: TP) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.saving import Array
 from stream.flow.top_items import TopItems
-from stream.records.json_objects import json_objects
+from stream.records.json_objects import MORE_DECIMALS, json_objects
 from stream.records.updates import SCHEMA_VERSION, EncodedRecord, UpdateFormat
 from stream.users.interests import Interests
 
@@ -69,7 +69,7 @@ class _Updates(NamedTuple):
             if self.top_items is not None:
                 members.append(("top_items", _json(self.top_items[i])))
             if uncertainty is not None:
-                members.append(("uncertainty", b"%a" % round(float(uncertainty[i]), 6)))
+                members.append(("uncertainty", b"%a" % round(float(uncertainty[i]), MORE_DECIMALS)))
             yield members
 
 
@@ -103,7 +103,7 @@ def _binary_updates(updates: _Updates) -> list[EncodedRecord]:
     users = zip(
         updates.user_ids,
         updates.times_ms.tolist(),
-        np.round(interests.drift.astype(np.float64), 6).tolist(),
+        np.round(interests.drift.astype(np.float64), MORE_DECIMALS).tolist(),
         updates.num_events.tolist(),
         updates.optional(),
         zip(_rows(interests.short_term), _rows(interests.long_term), strict=True),

@@ -34,6 +34,7 @@ class _Columns(NamedTuple):
 
     Attributes:
         kinds: `[columns]` int64, of each column in order.
+        numbers: `[columns]` int64, which of its kind each is.
         texts: those of all rows of the first column of texts, then of the next.
         wholes: `[columns, n]` int64.
         decimals: `[columns, n]` float64.
@@ -41,6 +42,7 @@ class _Columns(NamedTuple):
     """
 
     kinds: Array
+    numbers: Array
     texts: _Texts
     wholes: Array
     decimals: Array
@@ -56,40 +58,46 @@ def json_objects(members: Mapping[str, int | Column]) -> list[bytes]:
             -1 and 1 as `[n, dim]` float32, with one `dim` for all. At least one is a column; `n` may be 0.
 
     Raises:
-        ValueError: a number is not between what it should be.
+        ValueError: a number is not between what it should be, or the columns differ in length.
     """
     constants, before = list[bytes](), b"{"
     columns: dict[int, list[Any]] = {kind: [] for kind in (_TEXT, _WHOLE, _DECIMAL, _VECTOR)}
-    kinds = list[int]()
+    kinds, numbers = list[int](), list[int]()
     for name, value in members.items():
         before += b'"%b":' % name.encode()
         if isinstance(value, int):
             before += b"%d," % value
             continue
-        kinds.append(_kind_of(value))
-        columns[kinds[-1]].append(value)
+        kind = _kind_of(value)
+        kinds.append(kind)
+        numbers.append(len(columns[kind]))
+        columns[kind].append(value)
         constants.append(before)
         before = b","
     constants.append(before.rstrip(b",") + b"}")
-    return _objects(constants, kinds, columns)
-
-
-def _objects(constants: list[bytes], kinds: list[int], columns: dict[int, list[Any]]) -> list[bytes]:
-    """`constants` stand before, between and after the columns."""
     texts, wholes, decimals, vectors = columns.values()
     count, dim = len(columns[kinds[0]][0]), vectors[0].shape[1] if vectors else 0
-    all_texts = [text for column in texts for text in column]
-    width = sum(map(len, constants)) + _WIDEST_WHOLE * len(wholes) + _WIDEST_DECIMAL * len(decimals)
-    width += (_WIDEST_COMPONENT * dim + len("[]")) * len(vectors)
-    laid_out = _Texts(np.empty(width * count + sum(map(len, all_texts)), np.uint8), np.zeros(count, np.int64))
+    lengths = {len(column) for of_kind in columns.values() for column in of_kind}
+    if lengths != {count}:
+        raise ValueError(f"expected columns of one length, got {sorted(lengths)}")
     of_rows = _Columns(
         np.array(kinds),
-        _joined(all_texts),
+        np.array(numbers),
+        _joined([text for column in texts for text in column]),
         np.array(wholes, np.int64).reshape(len(wholes), count),
         np.array(decimals, np.float64).reshape(len(decimals), count),
         _scaled(vectors).reshape(len(vectors), count, dim),
     )
-    if not _lay_out(laid_out, _joined(constants), of_rows):
+    return _objects(_joined(constants), of_rows, count)
+
+
+def _objects(constants: _Texts, columns: _Columns, count: int) -> list[bytes]:
+    """`constants` stand before, between and after the columns."""
+    num_vectors, _, dim = columns.vectors.shape
+    width = len(constants.content) + _WIDEST_WHOLE * len(columns.wholes) + _WIDEST_DECIMAL * len(columns.decimals)
+    width += (_WIDEST_COMPONENT * dim + len("[]")) * num_vectors
+    laid_out = _Texts(np.empty(width * count + len(columns.texts.content), np.uint8), np.zeros(count, np.int64))
+    if not _lay_out(laid_out, constants, columns):
         raise ValueError("expected whole numbers from 0, numbers between -10 and 10, components between -1 and 1")
     ends = [0, *laid_out.ends.tolist()]
     content = laid_out.content[: ends[-1]].tobytes()
@@ -117,12 +125,9 @@ def _lay_out(out: _Texts, constants: _Texts, columns: _Columns) -> bool:
     """Fill `out`; whether all numbers were as they should be."""
     at, count = 0, len(out.ends)
     for row in range(count):
-        seen = np.zeros(4, np.int64)
         for column in range(len(columns.kinds)):
             at = _put_text(out.content, at, constants, column)
-            kind = columns.kinds[column]
-            number = seen[kind]
-            seen[kind] += 1
+            kind, number = columns.kinds[column], columns.numbers[column]
             if kind == _TEXT:
                 at = _put_text(out.content, at, columns.texts, number * count + row)
             elif kind == _WHOLE:

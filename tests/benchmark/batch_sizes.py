@@ -11,12 +11,11 @@ import time
 from collections.abc import Sequence
 from itertools import islice
 
-from models.device import runtime
 from stream.flow.engine import Engine
-from stream.memory import keep_what_is_free
 from stream.settings import Settings
 from tests.benchmark import pictures
 from tests.benchmark.figures import Figure, say, show
+from tests.benchmark.process import set_up_as_worker
 from tests.benchmark.profile_event import drain
 from tests.benchmark.shop import Shop
 
@@ -62,8 +61,7 @@ def main() -> None:
     pictures.add_option(parser)
     asked = parser.parse_args()
     settings = Settings.load()
-    keep_what_is_free()  # as a worker does
-    runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
+    set_up_as_worker(settings)
     by_side: dict[str, list[float]] = {side: [] for side in SIDES}
     for side, rates in by_side.items():
         for size in SIZES:

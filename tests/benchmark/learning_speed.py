@@ -22,13 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from models.config import ModelConfig
-from models.device import runtime
 from models.inputs.features import Examples, WindowBatch
 from models.learner import OnlineLearner
-from stream.memory import keep_what_is_free
 from stream.settings import Settings
 from tests.benchmark import peers
 from tests.benchmark.figures import Figure, say, show
+from tests.benchmark.process import set_up_as_worker
 from tests.benchmark.shop import Shop
 
 COMMAND = ".venv/bin/python -m tests.benchmark.learning_speed"
@@ -145,8 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
     settings = Settings.load()
-    keep_what_is_free()  # as a worker does
-    runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
+    set_up_as_worker(settings)
     show(online_step(settings.learner()))
     for each in training(settings.learner()):
         show(each)

@@ -16,13 +16,12 @@ from itertools import islice
 
 from faust.types import TP
 
-from models.device import runtime
 from stream.flow.agents import decode_chunk
 from stream.flow.engine import Engine
 from stream.flow.intake import Chunk
 from stream.flow.slices import admission_policy
-from stream.memory import keep_what_is_free
 from stream.settings import Settings
+from tests.benchmark.process import set_up_as_worker
 from tests.benchmark.shop import Shop
 
 LINES = (  # label, file's end, function
@@ -62,8 +61,7 @@ class Record:
 
 def ready_engine(settings: Settings) -> Engine:
     """An engine without any state, compiled; call once in a process, before anything is computed."""
-    keep_what_is_free()  # as a worker does
-    runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
+    set_up_as_worker(settings)
     engine = Engine(settings)
     engine.compile()
     engine.begin(1)

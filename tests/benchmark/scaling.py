@@ -15,13 +15,12 @@ from itertools import islice
 
 import numpy as np
 
-from models.device import runtime
 from stream.flow.engine import Engine
-from stream.memory import keep_what_is_free
 from stream.settings import Settings
 from tests.benchmark import pictures
 from tests.benchmark.figures import Figure, say, show
 from tests.benchmark.population import lived, multiplied, settle
+from tests.benchmark.process import set_up_as_worker
 from tests.benchmark.profile_event import drain
 from tests.benchmark.shop import Shop
 
@@ -29,7 +28,7 @@ COMMAND = ".venv/bin/python -m tests.benchmark.scaling"
 AXES = {"users": (10_000, 100_000, 1_000_000), "items": (10_000, 100_000, 1_000_000), "history": (10, 100, 1_000)}
 ELSEWHERE = {"users": 20_000, "items": 10_000, "history": 50}  # where another axis is looked at
 LIVED = Shop(users=200, items=10_000)  # users whose events are lived through; the others are copies of them
-WARM_UP, TURNS, TURN = 5_120, 15, 4  # events; turns of so many micro-batches, after which item vectors are told
+WARM_UP, TURNS, TURN = 5_120, 15, 4  # events; turns of so many micro-batches, item vectors told once in each
 
 
 class Cost:
@@ -94,8 +93,7 @@ def main() -> None:
     pictures.add_option(parser)
     asked = parser.parse_args()
     settings = Settings.load()
-    keep_what_is_free()  # as a worker does
-    runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
+    set_up_as_worker(settings)
     by_axis = {}
     for axis in asked.axes:
         by_axis[axis] = costs(settings, axis)

@@ -68,3 +68,9 @@ def test_no_rows_are_no_objects():
 def test_numbers_that_have_no_place_are_refused(column):
     with pytest.raises(ValueError, match="expected"):
         json_objects({"x": column})
+
+
+@pytest.mark.parametrize("members", [{"n": np.arange(2), "of": [b"1"]}, {"of": [b"1"], "n": np.arange(2)}])
+def test_columns_of_different_lengths_are_refused(members):
+    with pytest.raises(ValueError, match="one length"):
+        json_objects(members)
