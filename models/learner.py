@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -32,6 +32,7 @@ STEPS_UNDER_WAY = 4  # of the device while the host prepares the next; a loss is
 TAUGHT_EVERY = 16  # batches of which one teaches the gate while the learner is behind
 SCORED_EVERY = 64  # and of which one is scored
 
+_NO_LOSS: jax.Array | float = 0.0
 _NOTHING_SCORED = np.zeros(0, np.int32), np.zeros((0, len(RANKERS)), np.int32)
 _LEARN, _REPLAY, _SCORE, _RECYCLE = range(1, 5)  # purposes of random numbers: one stream each
 
@@ -158,31 +159,35 @@ class OnlineLearner(Reader):
         if not len(self._pending):
             return
         count = min(len(self._pending), self.config.batch_size)
-        scored, ranks = _NOTHING_SCORED
+        scored = _NOTHING_SCORED
         if not is_behind or self._num_batches % SCORED_EVERY == 0:
             rng = self._rng(_SCORE, self._num_batches)
-            scored, ranks = yield from self._scorer.score(lambda: self._pending.waiting.take(slice(0, count)), rng)
-        yield self._learn_now(count, is_behind, scored, ranks)
-
-    def _learn_now(self, count: int, is_behind: bool, scored: np.ndarray, ranks: np.ndarray) -> LearnReport:
-        """Learn the oldest `count` examples, which have been scored as the rest says."""
-        examples = self._pending.take(count)
-        items = self._memory.recent_items(examples.windows.slots)
-        teaches_gate = not is_behind or self._num_batches % TAUGHT_EVERY == 0
+            scored = yield from self._scorer.score(lambda: self._oldest(count), rng)
         is_left_out = is_behind and not _is_among(self._num_batches, self.config.overload_learn_ratio)
-        self._start_items(items, examples.targets)
-        is_taught = self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1)
-        num_usable = int(is_taught.sum())
-        num_left_out = num_usable if is_left_out else 0
-        num_taught = num_usable - num_left_out
-        loss, gate_loss = self._teach(examples, items, is_taught, teaches_gate) if num_taught else (0.0, 0.0)
-        self._remember(examples, items, is_taught)
+        rng, gate_loss = self._rng(_LEARN, self._num_batches), _NO_LOSS
+        if not is_left_out and (not is_behind or self._num_batches % TAUGHT_EVERY == 0):
+            gate_loss = self._teach_gate(self._prepared(self._oldest(count)), rng)
+            yield None
+        batch = self._prepared(self._pending.take(count))
+        num_taught = 0 if is_left_out else batch.num_usable
+        loss = self._step(batch.taught, batch.items, rng) if num_taught else _NO_LOSS
+        self._remember(batch)
         self._num_batches += 1
         self._running.append(Running(loss, gate_loss, num_taught))
         ended = self.turn.wait_for(self._running.popleft()).ended()
         self.drift.note(ended.loss, ended.num_taught)
-        num_skipped = len(examples) - num_usable
-        return LearnReport(ended.loss, ended.gate_loss, len(examples), num_skipped, num_left_out, scored, ranks)
+        num_skipped, num_left_out = count - batch.num_usable, batch.num_usable - num_taught
+        yield LearnReport(ended.loss, ended.gate_loss, count, num_skipped, num_left_out, *scored)
+
+    def _oldest(self, count: int) -> Examples:
+        """The oldest that wait, as they are now: between two pieces items may leave them."""
+        return self._pending.waiting.take(slice(0, count))
+
+    def _prepared(self, examples: Examples) -> "_Batch":
+        """Examples that are about to be learned; their new items start."""
+        items = self._memory.recent_items(examples.windows.slots)
+        self._start_items(items, examples.targets)
+        return _Batch(examples, items, self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1))
 
     def replay_batch(self) -> None:
         """Learn from past examples once more; the gate and the memory do not."""
@@ -212,15 +217,6 @@ class OnlineLearner(Reader):
         self._is_fresh[slots[at]] = False
         return at
 
-    def _teach(
-        self, examples: Examples, items: np.ndarray, is_taught: np.ndarray, with_gate: bool
-    ) -> tuple[jax.Array, jax.Array | float]:
-        """A step of the gate, which judges the network as it was, then one of the network; both still running."""
-        rng = self._rng(_LEARN, self._num_batches)
-        gate_loss = self._teach_gate(examples, items, is_taught, rng) if with_gate else 0.0
-        taught = Examples(examples.windows, np.where(is_taught, examples.targets, 0), examples.kinds)
-        return self._step(taught, items, rng), gate_loss
-
     def _step(self, examples: Examples, items: np.ndarray, rng: np.random.Generator) -> jax.Array:
         soft_targets = self._memory.sample_successors(items, self.config.num_soft_targets, rng)
         batch = self._builder.step(examples, soft_targets, self._negatives(rng))
@@ -228,17 +224,18 @@ class OnlineLearner(Reader):
         self._touch(np.asarray(batch.rows))
         return loss
 
-    def _teach_gate(
-        self, examples: Examples, items: np.ndarray, is_taught: np.ndarray, rng: np.random.Generator
-    ) -> jax.Array | float:
-        """Only by targets seen before: a new one has just been started in the window that is to predict it."""
-        usable = np.flatnonzero(is_taught & self._memory.is_seen[examples.targets])
+    def _teach_gate(self, batch: "_Batch", rng: np.random.Generator) -> jax.Array | float:
+        """A step of the gate, which judges the network before it learns the batch.
+
+        Only by targets seen before: a new one has just been started in the window that is to predict it.
+        """
+        usable = np.flatnonzero(batch.is_taught & self._memory.is_seen[batch.examples.targets])
         if not len(usable):
-            return 0.0
+            return _NO_LOSS
         chosen = rng.choice(usable, GATE_EXAMPLES)
-        examples = examples.take(chosen)
-        recollection = self._memory.recall(items[chosen])
-        batch = GateBatch(
+        examples = batch.examples.take(chosen)
+        recollection = self._memory.recall(batch.items[chosen])
+        judged = GateBatch(
             examples.targets,
             self._builder.weights(examples),
             self._memory.probabilities(recollection, examples.targets),
@@ -246,7 +243,7 @@ class OnlineLearner(Reader):
             recollection.has_say,
             self._gate_samples(recollection, rng),
         )
-        return self._device.learn_gate(examples.windows, batch)
+        return self._device.learn_gate(examples.windows, judged)
 
     def _gate_samples(self, recollection: Recollection, rng: np.random.Generator) -> Candidates:
         likeliest = recollection.likeliest(GATE_KNOWN)
@@ -262,12 +259,14 @@ class OnlineLearner(Reader):
         in_use = range(self.items.first, self.items.end)
         return sample_items(count, self._ring, self._memory.is_seen, in_use, rng)
 
-    def _remember(self, examples: Examples, items: np.ndarray, is_taught: np.ndarray) -> None:
-        is_own = self.items.is_target(examples.targets)
-        self._memory.learn(items[is_own], examples.targets[is_own])
-        self._ring.put(examples.take(is_taught))
+    def _remember(self, batch: "_Batch") -> None:
+        targets = batch.examples.targets
+        is_own = self.items.is_target(targets)
+        self._memory.learn(batch.items[is_own], targets[is_own])
+        taught = batch.examples.take(batch.is_taught)
+        self._ring.put(taught)
         if self.config.credit_clicks:
-            self._ring.put(credited(examples.take(is_taught)))
+            self._ring.put(credited(taught))
 
     def _touch(self, rows: np.ndarray) -> None:
         slots = rows[(rows >= 1) & (rows < self.items.num_rows)]
@@ -315,6 +314,30 @@ class OnlineLearner(Reader):
         self._running = deque(
             Running(loss, gate, int(num_taught)) for loss, gate, num_taught in own["running"].tolist()
         )
+
+
+class _Batch(NamedTuple):
+    """Examples that are being learned.
+
+    Attributes:
+        examples: as they wait.
+        items: `[batch, time]` int32, the items of their windows.
+        is_taught: `[batch]` bool, which of them can teach the network.
+    """
+
+    examples: Examples
+    items: np.ndarray
+    is_taught: np.ndarray
+
+    @property
+    def num_usable(self) -> int:
+        """How many can teach the network."""
+        return int(self.is_taught.sum())
+
+    @property
+    def taught(self) -> Examples:
+        """What the network is taught: as many examples, without the targets that cannot teach."""
+        return Examples(self.examples.windows, np.where(self.is_taught, self.examples.targets, 0), self.examples.kinds)
 
 
 def _is_among(number: int, share: float) -> bool:

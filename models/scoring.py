@@ -55,7 +55,7 @@ class Scorer:
         while len(waiting):
             some, waiting = np.split(waiting, [self._ranker.num_at_once])
             scored.append(self._seen(some, batch()))
-            parts.append(self._ranker.ranked(batch().take(scored[-1])))
+            parts.append((yield from self._ranker.ranking(batch().take(scored[-1]))))
             yield
         self._learn(parts)
         ranks = joined_ranks(parts)

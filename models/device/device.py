@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +32,18 @@ GATE_EXAMPLES = 128  # on which the gate learns at a time
 RECYCLED_ROWS = 256  # rows replaced at a time
 GATE_KNOWN = 2_048  # items of the gate's normaliser that the memory expects, counted exactly
 GATE_SAMPLES = 2_048  # and sampled ones; with both the mixture is as good as with all items (54.80/20.66, 54.86/20.70)
+
+
+class Compared(NamedTuple):
+    """Interests, compared with all items; on the device.
+
+    Attributes:
+        context: `[batch or more, width]` float32.
+        logits: `[batch, items]` float32, see `ranking.logits_of`.
+    """
+
+    context: jax.Array
+    logits: jax.Array
 
 
 class Device(Saved):
@@ -146,14 +158,19 @@ class Device(Saved):
         with self.turn.given():
             self._look_state = self._functions.learn_look(self._look_state, shortlist, all_targets)
 
-    def rank(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> tuple[np.ndarray, Shortlist]:
-        """Ranks of up to `ranking.num_at_once` targets, see `ranking.rank`; the shortlist stays on the device."""
-        ranks, shortlist = self._judge(self._functions.rank, windows, batch, weights)
+    def compare(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> Compared:
+        """All items with up to `ranking.num_at_once` interests: half of the work of `rank` and of `top`."""
+        context, _, scaled, _ = self._read_windows(windows, FEW, weights)
+        return self.turn.wait_for(Compared(context, self._functions.logits(weights.vectors, scaled, batch)))
+
+    def rank(self, compared: Compared, batch: RankBatch, weights: Weights) -> tuple[np.ndarray, Shortlist]:
+        """Ranks of the targets, see `ranking.rank`; the shortlist stays on the device."""
+        ranks, shortlist = self._functions.rank((weights.gate, weights.look), weights.vectors, *compared, batch)
         return np.asarray(self.turn.wait_for(ranks)), shortlist
 
-    def top(self, windows: WindowBatch, batch: RankBatch, weights: Weights) -> np.ndarray:
-        """The best items after as many windows, see `ranking.top`; compiled when it is first called."""
-        return np.asarray(self._judge(self._functions.top, windows, batch, weights))
+    def top(self, compared: Compared, batch: RankBatch, weights: Weights) -> np.ndarray:
+        """The best items, see `ranking.top`; compiled when it is first called."""
+        return np.asarray(self._functions.top((weights.gate, weights.look), weights.vectors, *compared, batch))
 
     def recommend(self, windows: WindowBatch, query: Query, weights: Weights) -> Answer:
         """See `recommend.ask`, for up to `FEW` windows; `query` is padded to 1 or `FEW` rows."""
@@ -167,10 +184,6 @@ class Device(Saved):
         """See `second_look.look_again`, for 1 or `FEW` rows."""
         looked = self.turn.wait_for(self._functions.look_again(weights.look, weights.vectors, listed))
         return Looked(*map(np.asarray, looked))
-
-    def _judge(self, function: Callable[..., Any], windows: WindowBatch, batch: RankBatch, weights: Weights) -> Any:
-        context, _, scaled, _ = self._read_windows(windows, FEW, weights)
-        return function((weights.gate, weights.look), weights.vectors, context, scaled, batch)
 
     def start_items(self, targets: np.ndarray, windows: np.ndarray, lasts: np.ndarray, followers: np.ndarray) -> None:
         """See `step.start_items`; shorter arrays are padded."""
@@ -224,7 +237,8 @@ class Device(Saved):
             for room in rooms(size, window):
                 self._read_windows(WindowBatch.empty(size, window), size, self.live, room)
         for size in catalogue_sizes(self._num_item_rows):
-            self.rank(WindowBatch.empty(1, window), self._empty.ranking(num_at_once(size), size), self.live)
+            nothing = self._empty.ranking(num_at_once(size), size)
+            self.rank(self.compare(WindowBatch.empty(1, window), nothing, self.live), nothing, self.live)
         for size in asked_sizes(self._num_item_rows):
             for batch in (1, FEW):
                 self.recommend(WindowBatch.empty(batch, window), self._empty.query(batch, size), self.live)

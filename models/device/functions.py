@@ -17,7 +17,7 @@ from models.device.sharding import Placement
 from models.inputs.batches import Positions, StepBatch
 from models.inputs.layout import Array
 from models.mixture.gate import Gate, GateLearner
-from models.mixture.ranking import Judges, rank, top
+from models.mixture.ranking import Judges, logits_of, rank, top
 from models.mixture.recommend import Answer, Query, ask
 from models.mixture.second_look import Listed, Looked, SecondLook, SecondLookLearner, Shortlist, described, look_again
 from models.network.network import InterestNetwork
@@ -48,6 +48,7 @@ class Functions:
         vectors: see `step.item_vectors`.
         gather: see `table.gather`.
         lengths: see `table.lengths`.
+        logits: see `ranking.logits_of`.
         rank: see `ranking.rank`; parameters of gate and second look in place of these.
         top: see `ranking.top`, the same.
         ask: see `recommend.ask`; the gate's parameters in place of it.
@@ -74,6 +75,7 @@ class Functions:
         self.vectors = self.jit(item_vectors)
         self.gather = self.jit(gather)
         self.lengths = self.jit(lengths, rows)
+        self.logits = self.jit(logits_of)
         self.rank = self.jit(self._traced_rank)
         self.top = self.jit(self._traced_top)
         self.ask = self.jit(self._traced_ask)

@@ -73,8 +73,23 @@ class Judges(NamedTuple):
     look: SecondLook
 
 
+def logits_of(vectors: jax.Array, scaled: jax.Array, batch: RankBatch) -> jax.Array:
+    """What the network says of every item, which is half of the work of ranking them.
+
+    Args:
+        vectors: `[rows, dim]` float32, the embedding table.
+        scaled: `[batch or more, dim]` float32, interests times the network's scale.
+        batch: the predictions.
+
+    Returns:
+        `[batch, items]` float32, about -1e9 for those that do not stand in the ranking.
+    """
+    count, size = batch.targets.shape[0], batch.is_seen.shape[0]
+    return jnp.where(batch.is_seen[None, :], scaled[:count] @ unit(vectors[:size]).T, -1e9)
+
+
 def scores(
-    judges: Judges, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
+    judges: Judges, vectors: jax.Array, context: jax.Array, logits: jax.Array, batch: RankBatch
 ) -> tuple[list[jax.Array], Shortlist]:
     """What each ranker gives to every item.
 
@@ -82,7 +97,7 @@ def scores(
         judges: the gate and the second look.
         vectors: `[rows, dim]` float32, the embedding table.
         context: `[batch or more, width]` float32.
-        scaled: `[batch or more, dim]` float32, interests times the network's scale.
+        logits: see `logits_of`.
         batch: the predictions.
 
     Returns:
@@ -90,10 +105,8 @@ def scores(
     """
     gate, look = judges
     count = batch.targets.shape[0]
-    context, scaled = context[:count], scaled[:count]
+    context = context[:count]
     rows = jnp.arange(count)[:, None]
-    logits = scaled @ unit(vectors[: batch.is_seen.shape[0]]).T
-    logits = jnp.where(batch.is_seen[None, :], logits, -1e9)
     weights = jnp.exp(gate(context, batch.confidence, batch.has_say))
     components = gate.components
     neighbours = (batch.ids.shape[1] - components.window) // (2 * components.num_lags)
@@ -119,24 +132,24 @@ def _listed(mixture: jax.Array, by_network: jax.Array, batch: RankBatch) -> List
 
 
 def rank(
-    judges: Judges, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch
+    judges: Judges, vectors: jax.Array, context: jax.Array, logits: jax.Array, batch: RankBatch
 ) -> tuple[jax.Array, Shortlist]:
     """Ranks of the targets, 0 the top, ties against them; arguments as of `scores`.
 
     Returns:
         `[batch, rankers]` int32, in the order of `evaluation.RANKERS`, and what the second look was at.
     """
-    by_ranker, shortlist = scores(judges, vectors, context, scaled, batch)
+    by_ranker, shortlist = scores(judges, vectors, context, logits, batch)
     return jnp.stack([_rank_of(score, batch) for score in by_ranker], axis=1), shortlist
 
 
-def top(judges: Judges, vectors: jax.Array, context: jax.Array, scaled: jax.Array, batch: RankBatch) -> jax.Array:
+def top(judges: Judges, vectors: jax.Array, context: jax.Array, logits: jax.Array, batch: RankBatch) -> jax.Array:
     """The `TOP_ITEMS` best items seen, best first; arguments as of `scores`.
 
     Returns:
         `[batch, rankers, TOP_ITEMS]` int32 item slots.
     """
-    by_ranker, _ = scores(judges, vectors, context, scaled, batch)
+    by_ranker, _ = scores(judges, vectors, context, logits, batch)
     masked = [jnp.where(batch.is_seen[None, :], score, -jnp.inf) for score in by_ranker]
     return jnp.stack([top_k(score, min(TOP_ITEMS, score.shape[1]))[1] for score in masked], axis=1)
 

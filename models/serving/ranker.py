@@ -1,6 +1,6 @@
 """Ranks the whole catalogue after some windows, in padded parts, without learning anything."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -54,12 +54,17 @@ class Ranker:
 
     def rank(self, examples: Examples) -> np.ndarray:
         """Where the targets stand among all items seen: `[examples, rankers]` int32, 0 the top, ties against them."""
-        return joined_ranks(map(self.ranked, self._parts(examples)))
+        return joined_ranks(_at_once(self.ranking(part)) for part in self._parts(examples))
 
-    def ranked(self, examples: Examples) -> Ranked:
-        """The same for at most `num_at_once`, with what else came out."""
+    def ranking(self, examples: Examples) -> Generator[None, None, Ranked]:
+        """The same for at most `num_at_once` and with what else comes out, in two pieces: as items stand at the first.
+
+        Items may come and go between them, but nothing be learned.
+        """
         batch = self._batch(examples)
-        ranks, shortlist = self._device.rank(examples.windows, batch, self._weights())
+        compared = self._device.compare(examples.windows, batch, self._weights())
+        yield
+        ranks, shortlist = self._device.rank(compared, batch, self._weights())
         return Ranked(np.asarray(batch.targets), ranks[: len(examples)], shortlist)
 
     def top(self, examples: Examples) -> np.ndarray:
@@ -69,7 +74,9 @@ class Ranker:
         """
         lists = [np.zeros((0, len(RANKERS), min(TOP_ITEMS, self._items.num_rows)), np.int32)]
         for part in self._parts(examples):
-            lists.append(self._device.top(part.windows, self._batch(part), self._weights())[: len(part)])
+            batch, weights = self._batch(part), self._weights()
+            compared = self._device.compare(part.windows, batch, weights)
+            lists.append(self._device.top(compared, batch, weights)[: len(part)])
         return np.concatenate(lists)
 
     def _batch(self, examples: Examples) -> RankBatch:
@@ -81,7 +88,7 @@ class Ranker:
             pad_rows(recollection.shares, rows),
             pad_rows(recollection.confidence, rows),
             pad_rows(recollection.has_say, rows),
-            self._memory.is_seen[:size],
+            self._memory.is_seen[:size].copy(),
             self._memory.popularity(slice(0, size)),
             self._memory.num_seen[:size].astype(np.float32),
         )
@@ -94,6 +101,16 @@ class Ranker:
     def _parts(self, examples: Examples) -> list[Examples]:
         rows = self.num_at_once
         return [examples.take(slice(start, start + rows)) for start in range(0, len(examples), rows)]
+
+
+def _at_once(ranking: Generator[None, None, Ranked]) -> Ranked:
+    """What comes of a ranking without a pause between its pieces."""
+    while True:
+        try:
+            next(ranking)
+        except StopIteration as ended:
+            ranked: Ranked = ended.value
+            return ranked
 
 
 def joined_ranks(parts: Iterable[Ranked]) -> np.ndarray:

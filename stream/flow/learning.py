@@ -11,7 +11,8 @@ from stream.flow.teacher import Teacher
 from stream.metrics import Meters
 from stream.settings import Settings
 
-MAX_PENDING_BATCHES = 4  # learning batches that may wait; then learning goes first, which holds the intake back
+LATE_BATCHES = 2  # learning batches that wait where learning is late
+MAX_PENDING_BATCHES = 4  # that may wait; then learning goes first, which holds the intake back
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,14 @@ class Learning:
         return self._learner.num_pending >= MAX_PENDING_BATCHES * self._policy.batch_size
 
     @property
+    def is_late(self) -> bool:
+        """A full batch waits beside the one that is being learned: pieces take turns with micro-batches.
+
+        What such a batch begins with is learning: there is no time to score it, and seldom to teach the gate.
+        """
+        return self._learner.num_pending >= LATE_BATCHES * self._policy.batch_size
+
+    @property
     def has_begun(self) -> bool:
         """Some pieces of a batch have been learned, and some are left."""
         return self._teacher.has_begun
@@ -84,7 +93,7 @@ class Learning:
         num_pending = self._learner.num_pending
         is_old = self.due_at is not None and now >= self.due_at
         if self._teacher.has_begun or num_pending >= self._policy.batch_size or (num_pending and is_old):
-            return partial(self._learn_some, is_behind=is_behind)
+            return partial(self._learn_some, is_behind=is_behind or self.is_late)
         return None
 
     def next_replay(self) -> Callable[[], None] | None:

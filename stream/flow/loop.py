@@ -166,6 +166,8 @@ class Flow:
         while not self._stopping:
             if self._intake.num_records and (self._under_way is not None or not self._learning.is_urgent):
                 await self._micro_batch()
+                if self._learning.is_late and self._under_way is None:
+                    await self._learn()
             else:
                 await self._end_micro_batch()
                 if not await self._learn():

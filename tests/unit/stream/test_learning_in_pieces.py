@@ -1,9 +1,13 @@
 """A batch is learned in pieces between micro-batches; a checkpoint in between holds all of it."""
 
+from collections.abc import Callable
+
 import pytest
 
 from checkpoints.store import CheckpointStore
 from stream.flow.engine import Engine
+from stream.flow.learning import Learning, LearningPolicy
+from stream.metrics import Meters
 from tests.property.stream.test_bits import a_micro_batch, differing, go_on
 from tests.support.small_world import SETTINGS
 
@@ -38,6 +42,28 @@ def test_a_checkpoint_between_two_pieces_is_one_after_the_last(engine, tmp_path)
     for each in (engine, restored):
         go_on(each, 7, 9)
     assert differing(engine, restored) == []
+
+
+def test_a_batch_that_is_late_is_learned_at_once_and_not_scored(engine):
+    learning = Learning(LearningPolicy.of(ALL_SCORED), engine.teacher, engine.learner, Meters())
+
+    def first_piece() -> Callable[[], bool]:
+        piece = learning.next_piece(now=0.0, is_behind=False)
+        assert piece is not None
+        return piece
+
+    engine.process(a_micro_batch(4))
+    engine.process(a_micro_batch(5))
+    assert not learning.is_late
+    assert not first_piece()()
+    while not first_piece()():
+        pass
+    num_ranked = engine.learner.prequential.total.num_predictions
+    for number in range(6, 10):
+        engine.process(a_micro_batch(number))
+    assert learning.is_late
+    assert first_piece()()
+    assert engine.learner.prequential.total.num_predictions == num_ranked
 
 
 def test_nothing_waits_nothing_is_begun(engine):
