@@ -157,8 +157,8 @@ class Settings(KafkaSettings):
     )
     overload_learn_ratio: Annotated[float, Field(gt=0, le=1)] = Field(
         _DEFAULT_MODEL.overload_learn_ratio,
-        description="Share of new events that the network learns while the worker is behind; counts learn all, and "
-        "replay may make up for it. 1 learns all and lets events wait.",
+        description="Share of new events that the network learns while the worker is behind, or late to learn; counts "
+        "learn all, and replay may make up for it. 1 learns all and lets events wait.",
     )
     replay_capacity: PositiveInt = Field(_DEFAULT_MODEL.replay_capacity, description="Past examples kept for replay.")
     loss: LossName = Field(

@@ -63,8 +63,9 @@ def figures(num_items: int) -> Iterator[tuple[str, int]]:
     few = live.network, live.vectors, builder.positions(WindowBatch.empty(FEW, window), FEW)
     context, _, scaled, _ = functions.read(*few)
     everything = device._empty.ranking(num_at_once(device._num_item_rows), device._num_item_rows)
-    judges = live.gate, live.look
-    yield "ranking", exchanged(code_of(functions.rank, judges, live.vectors, context, scaled, everything))
+    compared, judges = (live.vectors, scaled, everything), (live.gate, live.look)
+    ranked = judges, live.vectors, context, functions.logits(*compared), everything
+    yield "ranking", exchanged(code_of(functions.logits, *compared)) + exchanged(code_of(functions.rank, *ranked))
 
 
 def main() -> None:

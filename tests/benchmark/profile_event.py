@@ -38,7 +38,7 @@ LINES = (  # label, file's end, function
     ("  long-term interest, drift", "users/interests.py", "advance"),
     ("updates to bytes", "flow/record_encoder.py", "updates"),
     ("learn", "flow/teacher.py", "learn_batch"),
-    ("  rank a sample (device)", "models/serving/ranker.py", "ranked"),
+    ("  rank a sample (device)", "models/serving/ranker.py", "ranking"),
     ("  new items start (device)", "models/learner.py", "_start_items"),
     ("  gate's batch and step", "models/learner.py", "_teach_gate"),
     ("  network's batch and step", "models/learner.py", "_step"),
