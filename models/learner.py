@@ -161,23 +161,22 @@ class OnlineLearner(Reader):
         count = min(len(self._pending), self.config.batch_size)
         scored = _NOTHING_SCORED
         if not is_behind or self._num_batches % SCORED_EVERY == 0:
-            rng = self._rng(_SCORE, self._num_batches)
-            scored = yield from self._scorer.score(lambda: self._oldest(count), rng)
+            scored = yield from self._scorer.score(lambda: self._oldest(count), self._rng(_SCORE, self._num_batches))
         is_left_out = is_behind and not _is_among(self._num_batches, self.config.overload_learn_ratio)
         rng, gate_loss = self._rng(_LEARN, self._num_batches), _NO_LOSS
         if not is_left_out and (not is_behind or self._num_batches % TAUGHT_EVERY == 0):
             gate_loss = self._teach_gate(self._prepared(self._oldest(count)), rng)
             yield None
         batch = self._prepared(self._pending.take(count))
-        num_taught = 0 if is_left_out else batch.num_usable
+        num_usable = int(batch.is_taught.sum())
+        num_taught = 0 if is_left_out else num_usable
         loss = self._step(batch.taught, batch.items, rng) if num_taught else _NO_LOSS
         self._remember(batch)
         self._num_batches += 1
         self._running.append(Running(loss, gate_loss, num_taught))
         ended = self.turn.wait_for(self._running.popleft()).ended()
         self.drift.note(ended.loss, ended.num_taught)
-        num_skipped, num_left_out = count - batch.num_usable, batch.num_usable - num_taught
-        yield LearnReport(ended.loss, ended.gate_loss, count, num_skipped, num_left_out, *scored)
+        yield LearnReport(ended.loss, ended.gate_loss, count, count - num_usable, num_usable - num_taught, *scored)
 
     def _oldest(self, count: int) -> Examples:
         """The oldest that wait, as they are now: between two pieces items may leave them."""
@@ -187,7 +186,7 @@ class OnlineLearner(Reader):
         """Examples that are about to be learned; their new items start."""
         items = self._memory.recent_items(examples.windows.slots)
         self._start_items(items, examples.targets)
-        return _Batch(examples, items, self.items.is_target(examples.targets) & (examples.windows.slots != 0).any(1))
+        return _Batch(examples, items, self.ranker.is_predictable(examples))
 
     def replay_batch(self) -> None:
         """Learn from past examples once more; the gate and the memory do not."""
@@ -328,11 +327,6 @@ class _Batch(NamedTuple):
     examples: Examples
     items: np.ndarray
     is_taught: np.ndarray
-
-    @property
-    def num_usable(self) -> int:
-        """How many can teach the network."""
-        return int(self.is_taught.sum())
 
     @property
     def taught(self) -> Examples:

@@ -165,12 +165,12 @@ class Device(Saved):
 
     def rank(self, compared: Compared, batch: RankBatch, weights: Weights) -> tuple[np.ndarray, Shortlist]:
         """Ranks of the targets, see `ranking.rank`; the shortlist stays on the device."""
-        ranks, shortlist = self._functions.rank((weights.gate, weights.look), weights.vectors, *compared, batch)
+        ranks, shortlist = self._functions.rank(weights.judges, weights.vectors, *compared, batch)
         return np.asarray(self.turn.wait_for(ranks)), shortlist
 
     def top(self, compared: Compared, batch: RankBatch, weights: Weights) -> np.ndarray:
         """The best items, see `ranking.top`; compiled when it is first called."""
-        return np.asarray(self._functions.top((weights.gate, weights.look), weights.vectors, *compared, batch))
+        return np.asarray(self._functions.top(weights.judges, weights.vectors, *compared, batch))
 
     def recommend(self, windows: WindowBatch, query: Query, weights: Weights) -> Answer:
         """See `recommend.ask`, for up to `FEW` windows; `query` is padded to 1 or `FEW` rows."""

@@ -34,6 +34,11 @@ class Weights(NamedTuple):
     lengths: jax.Array | None
     step: int
 
+    @property
+    def judges(self) -> tuple[Params, Params]:
+        """The parameters of what ranks with the network, see `ranking.Judges`."""
+        return self.gate, self.look
+
 
 class WeightCopies:
     """Makes copies, and keeps one that catches up by the rows that moved.

@@ -88,7 +88,7 @@ class Ranker:
             pad_rows(recollection.shares, rows),
             pad_rows(recollection.confidence, rows),
             pad_rows(recollection.has_say, rows),
-            self._memory.is_seen[:size].copy(),
+            self._memory.is_seen[:size].copy(),  # items may go before the ranking ends
             self._memory.popularity(slice(0, size)),
             self._memory.num_seen[:size].astype(np.float32),
         )

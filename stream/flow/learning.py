@@ -54,7 +54,7 @@ class Learning:
     @property
     def is_urgent(self) -> bool:
         """So much waits that it goes before the next micro-batch."""
-        return self._learner.num_pending >= MAX_PENDING_BATCHES * self._policy.batch_size
+        return self._num_full_batches >= MAX_PENDING_BATCHES
 
     @property
     def is_late(self) -> bool:
@@ -62,7 +62,7 @@ class Learning:
 
         What such a batch begins with is learning: there is no time to score it, and seldom to teach the gate.
         """
-        return self._learner.num_pending >= LATE_BATCHES * self._policy.batch_size
+        return self._num_full_batches >= LATE_BATCHES
 
     @property
     def has_begun(self) -> bool:
@@ -90,9 +90,8 @@ class Learning:
 
         A piece takes some milliseconds, and micro-batches go before the next.
         """
-        num_pending = self._learner.num_pending
         is_old = self.due_at is not None and now >= self.due_at
-        if self._teacher.has_begun or num_pending >= self._policy.batch_size or (num_pending and is_old):
+        if self._teacher.has_begun or self._num_full_batches or (self._learner.num_pending and is_old):
             return partial(self._learn_some, is_behind=is_behind or self.is_late)
         return None
 
@@ -105,9 +104,14 @@ class Learning:
 
     def learn_what_waits(self) -> None:
         """On the model thread: all full batches, as fast as it goes; then call `note_learned`."""
-        for _ in range(self._learner.num_pending // self._policy.batch_size):
+        for _ in range(self._num_full_batches):
             while not self._learn_some(is_behind=True):
                 pass
+
+    @property
+    def _num_full_batches(self) -> int:
+        """Learning batches that wait, that of which pieces have been learned included."""
+        return self._learner.num_pending // self._policy.batch_size
 
     def _learn_some(self, *, is_behind: bool) -> bool:
         is_learned = self._teacher.learn_some(is_behind=is_behind)

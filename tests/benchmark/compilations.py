@@ -15,10 +15,10 @@ from itertools import islice
 import jax.monitoring
 import numpy as np
 
-from models.device import runtime
 from stream.flow.engine import Engine
 from stream.settings import Settings
 from tests.benchmark.figures import Figure, say, show
+from tests.benchmark.process import set_up_as_worker
 from tests.benchmark.profile_event import chunks_of
 from tests.benchmark.shop import Record, Shop
 
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--micro-batches", type=int, default=200)
     asked = parser.parse_args()
     settings = Settings.load(max_items=10_000, max_queries=1_000, max_users=30_000)
-    runtime.configure(preallocate=False, compilation_cache=settings.compilation_cache)
+    set_up_as_worker(settings)
     compilations = Compilations()
     engine = Engine(settings)
     engine.compile()

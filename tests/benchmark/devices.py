@@ -63,8 +63,8 @@ def figures(num_items: int) -> Iterator[tuple[str, int]]:
     few = live.network, live.vectors, builder.positions(WindowBatch.empty(FEW, window), FEW)
     context, _, scaled, _ = functions.read(*few)
     everything = device._empty.ranking(num_at_once(device._num_item_rows), device._num_item_rows)
-    compared, judges = (live.vectors, scaled, everything), (live.gate, live.look)
-    ranked = judges, live.vectors, context, functions.logits(*compared), everything
+    compared = live.vectors, scaled, everything
+    ranked = live.judges, live.vectors, context, functions.logits(*compared), everything
     yield "ranking", exchanged(code_of(functions.logits, *compared)) + exchanged(code_of(functions.rank, *ranked))
 
 

@@ -41,6 +41,7 @@ SETTINGS = Settings.load(
     allowed_lateness_ms=A_POLICY.allowed_lateness_ms,
     max_future_ms=A_POLICY.max_future_ms,
 )
+ALL_SCORED = SETTINGS.model_copy(update={"score_sample_ratio": 1.0})
 Agent = Callable[[Any], Awaitable[None]]
 TURNS = 20  # of the event loop, until every agent waits for something
 

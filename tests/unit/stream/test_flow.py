@@ -21,10 +21,9 @@ from stream.metrics import Meters
 from stream.records.updates import EncodedRecord
 from tests.property.stream.test_bits import EVENTS, a_micro_batch
 from tests.support.builders import TOPIC_OF_KIND
-from tests.support.small_world import SETTINGS
+from tests.support.small_world import ALL_SCORED, SETTINGS
 
 BATCH = SETTINGS.learn_batch_size
-ALL_SCORED = SETTINGS.model_copy(update={"score_sample_ratio": 1.0})
 
 
 class Nowhere:

@@ -9,9 +9,7 @@ from stream.flow.engine import Engine
 from stream.flow.learning import Learning, LearningPolicy
 from stream.metrics import Meters
 from tests.property.stream.test_bits import a_micro_batch, differing, go_on
-from tests.support.small_world import SETTINGS
-
-ALL_SCORED = SETTINGS.model_copy(update={"score_sample_ratio": 1.0})
+from tests.support.small_world import ALL_SCORED, SETTINGS
 
 
 @pytest.fixture
