@@ -25,7 +25,8 @@ from stream.flow.slices import top_items_policy, updater_policy
 from stream.flow.teacher import Teacher
 from stream.flow.top_items import TopItems
 from stream.flow.updater import Outcome, Updater
-from stream.records.updates import EncodedRecord
+from stream.records.packed_records import PackedRecords
+from stream.records.record_batch import compile_layout
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
 
@@ -87,6 +88,7 @@ class Engine:
         """Compile every shape; needs no state, changes none. `compilation_cache` as of `OnlineLearner.compile`."""
         self.learner.compile(compilation_cache)
         self.updater.compile()
+        compile_layout()
         self._compilations_at_start = self._compilations
 
     def begin(self, incarnation: int) -> None:
@@ -113,6 +115,14 @@ class Engine:
         """One micro-batch; `meanwhile` as of `Updater.process`."""
         return self.updater.process(chunks, meanwhile)
 
+    def begin_to_process(self, chunks: Sequence[Chunk]) -> Outcome:
+        """One micro-batch, as `Updater.begin`."""
+        return self.updater.begin(chunks)
+
+    def complete(self, *, but: int = 0) -> None:
+        """Let outcomes have their updates, as `Updater.complete`."""
+        self.updater.complete(but=but)
+
     def work(self, piece: Callable[[], R]) -> R:
         """Let `piece` change this state, which nobody reads but where it waits for the device."""
         with self.learner.turn.working():
@@ -134,7 +144,7 @@ class Engine:
         """What a user is likely to want next; None for one that is not known."""
         return self.updater.recommend(user_id, replace(top_items_policy(self._settings), count=count))
 
-    def moved_item_vectors(self) -> Iterator[dict[int, list[EncodedRecord]]]:
+    def moved_item_vectors(self) -> Iterator[dict[int, PackedRecords]]:
         """Records by partition, for items that moved; in pieces of some milliseconds, between which anything may be."""
         return self._item_vectors.collect() if self._item_vectors else iter(())
 
@@ -151,6 +161,7 @@ class Engine:
 
         A batch that has been begun is learned to its end before.
         """
+        self.updater.complete()
         self.teacher.end_batch()
         last = joined({name: part.changes() for name, part in self.parts().items()})
         changes, self._taken_ahead = [*self._taken_ahead, last], []
@@ -164,6 +175,7 @@ class Engine:
 
     def take_ahead(self) -> None:
         """Copy some changed rows before the checkpoint asks, so that its pause does not grow with the load."""
+        self.updater.complete()
         many = {name: part for name, part in self.parts().items() if part.tracker.num_marked > 2 * ROWS_AHEAD}
         if many:
             self._taken_ahead.append(joined({name: part.changed_rows(_num_ahead(part)) for name, part in many.items()}))

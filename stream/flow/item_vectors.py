@@ -1,7 +1,6 @@
 """Which item vectors are published, and when. Runs on the model thread only."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from aiokafka.partitioner import murmur2
@@ -9,6 +8,7 @@ from aiokafka.partitioner import murmur2
 from models.learner import OnlineLearner
 from models.saving import Array
 from stream.flow.record_encoder import RecordEncoder
+from stream.records.packed_records import PackedRecords, by_partition
 from stream.records.updates import EncodedRecord
 
 LOOKED_AT = 2_048  # items of a round
@@ -42,7 +42,7 @@ class ItemVectorFeed:
         self._partitions = np.full(learner.items.num_rows, NOT_KNOWN, np.int32)
         self._waiting = np.arange(learner.items.first, learner.items.end, dtype=np.int32)
 
-    def collect(self) -> Iterator[dict[int, list[EncodedRecord]]]:
+    def collect(self) -> Iterator[dict[int, PackedRecords]]:
         """A round: records by partition for items that moved, in pieces that have few partitions each.
 
         At most `LOOKED_AT` items are looked at; the rest, and what no piece was asked for, next time.
@@ -55,16 +55,15 @@ class ItemVectorFeed:
             now, self._waiting = np.split(self._waiting, [LOOKED_AT_ONCE])
             yield self._collected(now)
 
-    def _collected(self, slots: Array) -> dict[int, list[EncodedRecord]]:
+    def _collected(self, slots: Array) -> dict[int, PackedRecords]:
         vectors = self._learner.item_vectors(slots)
         ids = [self._item_id(slot) for slot in slots.tolist()]
         similarity = np.einsum("nd,nd->n", vectors, self._published[slots])
         is_same_item = np.array([self._is_there(*item) for item in zip(slots.tolist(), ids, strict=True)], bool)
         moved = np.flatnonzero((1 - similarity >= self._min_distance) | ~is_same_item)
-        by_partition: dict[int, list[EncodedRecord]] = defaultdict(list)
-        self._bury(slots[~is_same_item], by_partition)
-        self._publish(slots[moved], [ids[i] for i in moved], vectors[moved], by_partition)
-        return by_partition
+        tombstones = list(self._bury(slots[~is_same_item]))
+        known = [i for i in moved.tolist() if ids[i] is not None]
+        return self._publish(slots[known], [ids[i] or "" for i in known], vectors[known], tombstones)
 
     def nearest(self, vector: Array, k: int) -> list[tuple[str, float]]:
         """The `k` published items nearest to `vector` `[dim]`, the nearest first, and their dot products.
@@ -79,29 +78,27 @@ class ItemVectorFeed:
         return [(self._published_ids[slot], float(scores[slot])) for slot in ordered if self._is_published[slot]]
 
     def _publish(
-        self, slots: Array, ids: list[str | None], vectors: Array, by_partition: dict[int, list[EncodedRecord]]
-    ) -> None:
-        known = [i for i, item_id in enumerate(ids) if item_id is not None]
-        item_ids = [item_id for item_id in ids if item_id is not None]
-        slots, vectors = slots[known], vectors[known]
+        self, slots: Array, item_ids: list[str], vectors: Array, tombstones: Sequence[tuple[int, EncodedRecord]]
+    ) -> dict[int, PackedRecords]:
         self._published[slots] = vectors
         self._is_published[slots] = True
         self._published_ids.update(zip(slots.tolist(), item_ids, strict=True))
         self._published_in.update(zip(item_ids, slots.tolist(), strict=True))
         for slot in slots[self._partitions[slots] == NOT_KNOWN].tolist():
             self._partitions[slot] = self._partition_of(self._published_ids[slot])
-        records = self._encoder.item_vectors(item_ids, self._learner.model_step, vectors)
-        for partition, record in zip(self._partitions[slots].tolist(), records, strict=True):
-            by_partition[partition].append(record)
+        order = np.argsort(self._partitions[slots], kind="stable")
+        in_order = [item_ids[i] for i in order]
+        records = self._encoder.item_vectors(in_order, self._learner.model_step, vectors[order])
+        return by_partition(self._partitions[slots[order]], records, tombstones)
 
-    def _bury(self, slots: Array, by_partition: dict[int, list[EncodedRecord]]) -> None:
+    def _bury(self, slots: Array) -> Iterator[tuple[int, EncodedRecord]]:
         """Tombstones for the items that held these slots before, unless they were published in others since."""
         self._is_published[slots] = False
         for slot in slots.tolist():
             gone = self._published_ids.pop(slot, None)
             if gone is not None and self._published_in.get(gone) == slot:
                 del self._published_in[gone]
-                by_partition[int(self._partitions[slot])].append(EncodedRecord(gone.encode(), None))
+                yield int(self._partitions[slot]), EncodedRecord(gone.encode(), None)
         self._partitions[slots] = NOT_KNOWN
 
     def _is_there(self, slot: int, item_id: str | None) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,12 +26,13 @@ from stream.flow.refusals import RefusalLimit, RefusalLog
 from stream.flow.updater import Outcome
 from stream.memory import give_back, search_rarely
 from stream.metrics import Meters
-from stream.records.updates import EncodedRecord
+from stream.records.packed_records import PackedRecords
 from stream.settings import Settings
 
 SERVE_EVERY_S = 1.0  # age of the weights in answers at the most; costs a copy of the rows that moved
 TAKEN_AHEAD_RATIO = 0.1  # of a checkpoint's interval, at its end: rows copied earlier would change once more
 BATCH_WAIT_S = 1.0  # of a checkpoint that is due, until a batch is learned, whose rest would make it pause longer
+UNDER_WAY = 2  # micro-batches of a worker that is behind: one is worked on while the device encodes the other
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
 
 R = TypeVar("R")
@@ -141,10 +143,10 @@ class Flow:
         self._refusal_log = RefusalLog(policy.log_ids)
         self._committer: OffsetCommitter | None = None
         self._saving: asyncio.Task[None] | None = None
-        self._under_way: _MicroBatch | None = None
+        self._under_way: deque[_MicroBatch] = deque()
         self._stopping = False
         self._item_vectors_due_at = 0.0
-        self._moved: Iterator[dict[int, list[EncodedRecord]]] | None = None
+        self._moved: Iterator[dict[int, PackedRecords]] | None = None
         self._serve_due_at = 0.0
         self._checkpoint_due_at = 0.0
         self.latency = RecentLatency()
@@ -164,12 +166,12 @@ class Flow:
         self.saved_at_s = self._now()
         self._checkpoint_due_at = self.saved_at_s + self._policy.checkpoint_interval_s
         while not self._stopping:
-            if self._intake.num_records and (self._under_way is not None or not self._learning.is_urgent):
+            if self._intake.num_records and (self._under_way or not self._learning.is_urgent):
                 await self._micro_batch()
-                if self._learning.is_late and self._under_way is None:
+                if self._learning.is_late and not self._under_way:
                     await self._learn()
             else:
-                await self._end_micro_batch()
+                await self._end_micro_batches()
                 if not await self._learn():
                     await self._intake.wait(self._wait_s())
             await self._by_the_clock()
@@ -184,7 +186,7 @@ class Flow:
         self._intake.wake()
         with contextlib.suppress(ConfigError):
             await running
-        await self._end_micro_batch()
+        await self._end_micro_batches()
         self._moved = self._moved or self._engine.moved_item_vectors()
         while self._moved is not None:
             await self._publish_moved(self._moved)
@@ -193,12 +195,10 @@ class Flow:
         await self._save(*await self._changes())
 
     async def _micro_batch(self) -> None:
-        """Begin the next; end the one before, or, with nothing more waiting, this one."""
+        """Begin the next; end those before it but for the newest, or, with nothing more waiting, all."""
         begun = self._begin_micro_batch()
-        await self._end_micro_batch()
-        self._under_way = begun
-        if not begun.learns:
-            await self._end_micro_batch()
+        self._under_way.append(begun)
+        await self._end_micro_batches(but=UNDER_WAY if begun.learns else 0)
 
     def _begin_micro_batch(self) -> "_MicroBatch":
         chunks = self._intake.take(self._policy.micro_batch_size)
@@ -210,19 +210,22 @@ class Flow:
         process = partial(self._process, chunks, learns=learns, is_checkpoint_near=is_checkpoint_near)
         return _MicroBatch(chunks, learns, self._model_thread.submit(self._engine.work, process))
 
-    async def _end_micro_batch(self) -> None:
-        """Send what the one that is under way has made, if there is one."""
-        ended, self._under_way = self._under_way, None
-        if ended is None:
-            return
+    async def _end_micro_batches(self, but: int = 0) -> None:
+        """Send what those that are under way have made, the oldest first."""
+        while len(self._under_way) > but:
+            await self._end_micro_batch(self._under_way.popleft())
+
+    async def _end_micro_batch(self, ended: _MicroBatch) -> None:
         outcome = await ended.outcome
+        if not outcome.is_complete:  # but it is when the next has been begun
+            await (self._under_way[0].outcome if self._under_way else self._on_model_thread(self._engine.complete))
         if ended.learns:
             self._learning.note_learned(self._now())
         self.num_updates += outcome.num_updates
         updates = await asyncio.to_thread(lambda: outcome.updates) if ended.learns else outcome.updates
         await self._publisher.send(self._policy.updates_topic, updates)
         self.latency.note(time.time(), ended.chunks)
-        await self._publisher.send(self._policy.dead_letters_topic, {0: outcome.dead_letters})
+        await self._publisher.send(self._policy.dead_letters_topic, {0: PackedRecords.of(outcome.dead_letters)})
         self._measure_latency(ended.chunks)
         self._learning.note_examples(self._now())
 
@@ -231,10 +234,13 @@ class Flow:
         with self._meters.micro_batch.time():
             if is_checkpoint_near:
                 self._engine.take_ahead()
+            outcome = self._engine.begin_to_process(chunks)
             if learns:
-                return self._engine.process(chunks, self._learning.learn_what_waits)
-            outcome = self._engine.process(chunks)
-            _ = outcome.updates
+                self._learning.learn_what_waits()
+                self._engine.complete(but=1)
+            else:
+                self._engine.complete()
+                _ = outcome.updates
             return outcome
 
     def _measure_latency(self, chunks: Sequence[Chunk]) -> None:
@@ -274,7 +280,7 @@ class Flow:
     async def _by_the_clock(self) -> None:
         now = self._now()
         if now >= min(self._dues):
-            await self._end_micro_batch()
+            await self._end_micro_batches()
         if now >= self._serve_due_at:
             self._serve_due_at = now + SERVE_EVERY_S
             await self._on_model_thread(self._engine.serve)
@@ -298,7 +304,7 @@ class Flow:
         newest = self._committed
         return newest is not None and newest.is_of_same_state(self._engine.manifest()) and self._store.is_at_rest()
 
-    async def _publish_moved(self, moved: Iterator[dict[int, list[EncodedRecord]]]) -> None:
+    async def _publish_moved(self, moved: Iterator[dict[int, PackedRecords]]) -> None:
         """One piece of a round of item vectors; micro-batches go before the next."""
         records = await self._on_model_thread(lambda: next(moved, None))
         if records is None:

@@ -11,7 +11,8 @@ import numpy as np
 
 from models.saving import Array
 from stream.flow.top_items import TopItems
-from stream.records.json_objects import MORE_DECIMALS, json_objects
+from stream.records.json_objects import MORE_DECIMALS, Texts, json_objects
+from stream.records.packed_records import PackedRecords
 from stream.records.updates import SCHEMA_VERSION, EncodedRecord, UpdateFormat
 from stream.users.interests import Interests
 
@@ -34,20 +35,23 @@ class RecordEncoder:
         interests: Interests,
         num_events: Array,
         top_items: Sequence[TopItems] | None = None,
-    ) -> list[EncodedRecord]:
+    ) -> PackedRecords:
         """A record for each of `[n]` users, in order; all of them have the same `version` and `model_step`."""
         updates = _Updates(user_ids, version, times_ms, model_step, interests, num_events, top_items)
-        return _binary_updates(updates) if self._is_binary else _json_updates(updates)
+        return PackedRecords.of(_binary_updates(updates)) if self._is_binary else _json_updates(updates)
 
-    def item_vectors(self, item_ids: Sequence[str], model_step: int, vectors: Array) -> list[EncodedRecord]:
+    def item_vectors(self, item_ids: Sequence[str], model_step: int, vectors: Array) -> PackedRecords:
         """A record for each of `[n]` items; `vectors`: `[n, dim]` float32."""
+        keys = [item_id.encode() for item_id in item_ids]
         if self._is_binary:
             headers = _headers({"schema": SCHEMA_VERSION, "model_step": model_step})
-            rows = zip(item_ids, _rows(vectors), strict=True)
-            return [EncodedRecord(item_id.encode(), vector, headers) for item_id, vector in rows]
+            rows = zip(keys, _rows(vectors), strict=True)
+            return PackedRecords.of(EncodedRecord(key, vector, headers) for key, vector in rows)
         names = [_json(item_id) for item_id in item_ids]
-        values = json_objects({"schema": SCHEMA_VERSION, "item_id": names, "model_step": model_step, "vector": vectors})
-        return [EncodedRecord(item_id.encode(), value) for item_id, value in zip(item_ids, values, strict=True)]
+        texts = json_objects(
+            {"schema": SCHEMA_VERSION, "item_id": names, "model_step": model_step, "vector": vectors}, keys
+        )
+        return _packed(keys, texts)
 
 
 class _Updates(NamedTuple):
@@ -73,9 +77,10 @@ class _Updates(NamedTuple):
             yield members
 
 
-def _json_updates(updates: _Updates) -> list[EncodedRecord]:
+def _json_updates(updates: _Updates) -> PackedRecords:
     interests = updates.interests
-    values = json_objects(
+    keys = [user_id.encode() for user_id in updates.user_ids]
+    texts = json_objects(
         {
             "schema": SCHEMA_VERSION,
             "user_id": [_json(user_id) for user_id in updates.user_ids],
@@ -86,11 +91,23 @@ def _json_updates(updates: _Updates) -> list[EncodedRecord]:
             "long_term": interests.long_term,
             "drift": interests.drift.astype(np.float64),
             "num_events": updates.num_events,
-        }
+        },
+        keys,
     )
-    if updates.top_items is not None or interests.uncertainty is not None:
-        values = [_with_members(value, members) for value, members in zip(values, updates.optional(), strict=True)]
-    return [EncodedRecord(user_id.encode(), value) for user_id, value in zip(updates.user_ids, values, strict=True)]
+    packed = _packed(keys, texts)
+    if updates.top_items is None and interests.uncertainty is None:
+        return packed
+    return PackedRecords.of(
+        EncodedRecord(record.key, _with_members(record.value or b"", members))
+        for record, members in zip(packed, updates.optional(), strict=True)
+    )
+
+
+def _packed(keys: Sequence[bytes], texts: Texts) -> PackedRecords:
+    """Records of these keys, by texts that begin with them."""
+    of_keys = np.fromiter(map(len, keys), np.int64, len(keys))
+    lengths = np.stack([of_keys, np.diff(texts.ends, prepend=0) - of_keys], axis=1).reshape(-1)
+    return PackedRecords(texts.content, lengths, np.zeros(len(keys), np.int64))
 
 
 def _with_members(value: bytes, members: list[tuple[str, bytes]]) -> bytes:

@@ -4,7 +4,7 @@ It talks to the learner through two seams: where examples go (`Learner.add`), an
 (`Learner.encode`, `item_vectors`).
 """
 
-from collections import defaultdict
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -27,6 +27,7 @@ from stream.flow.onlooker import Onlooker
 from stream.flow.record_encoder import RecordEncoder
 from stream.flow.top_items import NO_TOP_ITEMS, TopItems, TopItemsPolicy, top_items
 from stream.records.erasures import ERASURES
+from stream.records.packed_records import PackedRecords, by_partition
 from stream.records.updates import EncodedRecord
 from stream.users.admission import AdmissionPolicy, AdmissionState, Verdict
 from stream.users.erasures import Erasures
@@ -58,25 +59,24 @@ class Outcome:
 
     Attributes:
         tombstones: of users that were erased, and their partitions, in order.
-        partitions: of the records that `encode` makes, in order.
+        partitions: `[n]` int64, of the records that `encode` makes, ascending.
         encode: makes the interest updates' records.
         dead_letters: records that could not be used.
         targets: the events that became examples, in the order in which the learner got them; None where none did.
+        is_complete: whether the updates are known.
     """
 
     dead_letters: list[EncodedRecord]
     tombstones: list[tuple[int, EncodedRecord]] = field(default_factory=list)
-    partitions: Sequence[int] = ()
-    encode: Callable[[], Sequence[EncodedRecord]] = tuple
+    partitions: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    encode: Callable[[], PackedRecords] = lambda: PackedRecords.of(())
     targets: EventColumns | None = None
+    is_complete: bool = True
 
     @cached_property
-    def updates(self) -> dict[int, list[EncodedRecord]]:
+    def updates(self) -> dict[int, PackedRecords]:
         """Tombstones and interest updates by partition, in order; made when first asked for, by any thread."""
-        by_partition: dict[int, list[EncodedRecord]] = defaultdict(list)
-        for partition, record in [*self.tombstones, *zip(self.partitions, self.encode(), strict=True)]:
-            by_partition[partition].append(record)
-        return by_partition
+        return by_partition(self.partitions, self.encode(), self.tombstones)
 
     @property
     def num_updates(self) -> int:
@@ -130,6 +130,7 @@ class Updater:
         self._interests = InterestState(learner.config.dim, rows)
         self._erasures = Erasures(policy.max_erasures)
         self.onlooker = Onlooker(self._users, self._windows, self._interests, learner.served, policy.emission)
+        self._encoding: deque[Callable[[], None]] = deque()
         self.num_erasures = 0
         self.ledger: dict[str, TopicLedger] = {}
         self.next_offsets: dict[TP, int] = {}
@@ -160,6 +161,16 @@ class Updater:
         Returns:
             What is to be sent.
         """
+        outcome = self.begin(chunks)
+        meanwhile()
+        self.complete()
+        return outcome
+
+    def begin(self, chunks: Sequence[Chunk]) -> Outcome:
+        """As `process`, but the device may still encode when it returns, and what is to be sent lack its updates.
+
+        It has them after `complete`, or when later micro-batches make it necessary.
+        """
         outcome = Outcome(dead_letters=[letter for chunk in chunks for letter in chunk.dead_letters])
         self._erase(chunks, outcome)
         arrived = EventColumns.of_chunks(chunks)
@@ -170,11 +181,14 @@ class Updater:
             arrived.kinds[admitted], arrived.values[admitted], self._policy.values
         )
         in_order = admitted[arrived.take(admitted).in_event_time_order()]
-        emit = self._apply(arrived.take(in_order), users[in_order], outcome) if len(in_order) else None
-        meanwhile()
-        if emit:
-            emit()
+        if len(in_order):
+            self._apply(arrived.take(in_order), users[in_order], outcome)
         return outcome
+
+    def complete(self, *, but: int = 0) -> None:
+        """Wait for the device, and let outcomes have their updates, but for those of the newest micro-batches."""
+        while len(self._encoding) > but:
+            self._encoding.popleft()()
 
     @property
     def num_users(self) -> int:
@@ -236,6 +250,8 @@ class Updater:
 
     def _erase(self, chunks: Sequence[Chunk], outcome: Outcome) -> None:
         """Let users go, with everything that is theirs; a tombstone each, for those too that had nothing."""
+        if any(chunk.erasures for chunk in chunks):
+            self.complete()
         for chunk in chunks:
             for erasure in chunk.erasures:
                 self.num_erasures += 1
@@ -259,6 +275,8 @@ class Updater:
 
     def _resolve_users(self, events: EventColumns) -> Array:
         resolved = self._users.resolve(events.user_ids.tolist())
+        if len(resolved.evicted):
+            self.complete()
         for rows in self._user_rows.values():
             rows.forget(resolved.evicted)
             rows.touch(resolved.slots)
@@ -294,14 +312,14 @@ class Updater:
             )
             self.ledger[chunk.tp.topic] = self.ledger.get(chunk.tp.topic, TopicLedger()).plus(entry)
 
-    def _apply(self, events: EventColumns, users: Array, outcome: Outcome) -> Callable[[], None]:
-        """Window and examples of admitted events in event-time order; what is returned emits their updates."""
+    def _apply(self, events: EventColumns, users: Array, outcome: Outcome) -> None:
+        """Window and examples of admitted events in event-time order, and their updates."""
         slots = self._resolve_subjects(events)
         new, length = NewEvents(users, slots, events.kinds, events.times_ms, events.values), self._policy.encoder_window
         before = self._windows.push(new, length)
         if self._policy.is_learning:
             self._teach(events, slots, before, outcome)
-        return self._begin_to_emit(events, users, outcome)
+        self._begin_to_emit(events, users, outcome)
 
     def _teach(self, events: EventColumns, slots: Array, before: WindowBatch, outcome: Outcome) -> None:
         """Hand the learner what can be predicted: items that have a slot."""
@@ -309,37 +327,38 @@ class Updater:
         self.learner.add(Examples(before.take(is_target), slots[is_target], events.kinds[is_target]))
         outcome.targets = events.take(is_target)
 
-    def _begin_to_emit(self, events: EventColumns, users: Array, outcome: Outcome) -> Callable[[], None]:
-        """One update for each user that has changed, to the partition its last event came from.
-
-        The device begins to encode; what is returned waits for it.
-        """
+    def _begin_to_emit(self, events: EventColumns, users: Array, outcome: Outcome) -> None:
+        """One update for each user that has changed, to the partition its last event came from; the device begins."""
         self.version += 1
         changed, from_end = np.unique(users[::-1], return_index=True)
         last = len(users) - 1 - from_end
         reading = self.learner.begin_reading(self._windows.newest(changed, self._policy.encoder_window))
         version, model_step = self.version, self.learner.model_step
+        times_ms, num_events = self._windows.newest_ms(changed), self._windows.num_events(changed)
 
         def emit() -> None:
-            interests = self._advance(changed, reading())
+            interests = self._advance(changed, reading(), times_ms)
             emitted, wanted = np.flatnonzero(interests.should_emit), self._policy.top_items
-            who = changed[emitted]
-            outcome.partitions = events.partitions[last[emitted]].tolist()
+            emitted = emitted[np.argsort(events.partitions[last[emitted]], kind="stable")]
+            outcome.partitions = events.partitions[last[emitted]]
             outcome.encode = partial(
                 self._encoder.updates,
                 user_ids=events.user_ids[last[emitted]],
                 version=version,
-                times_ms=self._windows.newest_ms(who),
+                times_ms=times_ms[emitted],
                 model_step=model_step,
                 interests=interests.take(emitted),
-                num_events=self._windows.num_events(who),
-                top_items=self._top_items(self.learner, who, wanted) if wanted.count else None,
+                num_events=num_events[emitted],
+                top_items=self._top_items(self.learner, changed[emitted], wanted) if wanted.count else None,
             )
+            outcome.is_complete = True
 
-        return emit
+        outcome.is_complete = False
+        self._encoding.append(emit)
+        if self._policy.top_items.count:  # which are of these windows
+            self.complete()
 
-    def _advance(self, changed: Array, reading: Reading) -> Interests:
-        times_ms = self._windows.newest_ms(changed)
+    def _advance(self, changed: Array, reading: Reading, times_ms: Array) -> Interests:
         interests = self._interests.advance(changed, reading.interests, times_ms, self._policy.emission)
         self.onlooker.note(changed)
         return replace(interests, uncertainty=reading.uncertainties)

@@ -22,11 +22,16 @@ _MINUS, _POINT, _ZERO, _OPEN, _CLOSE = b"-.0[]"
 Column = Sequence[bytes] | Array
 
 
-class _Texts(NamedTuple):
+class Texts(NamedTuple):
     """The bytes of some texts, `[bytes]` uint8, and where each ends, `[n]` int64."""
 
     content: Array
     ends: Array
+
+    def apart(self) -> list[bytes]:
+        """Each by itself."""
+        content, ends = self.content.tobytes(), [0, *self.ends.tolist()]
+        return [content[start:end] for start, end in pairwise(ends)]
 
 
 class _Columns(NamedTuple):
@@ -43,19 +48,20 @@ class _Columns(NamedTuple):
 
     kinds: Array
     numbers: Array
-    texts: _Texts
+    texts: Texts
     wholes: Array
     decimals: Array
     vectors: Array
 
 
-def json_objects(members: Mapping[str, int | Column]) -> list[bytes]:
+def json_objects(members: Mapping[str, int | Column], keys: Sequence[bytes] | None = None) -> Texts:
     """`[n]` objects, each with all `members` in their order.
 
     Args:
         members: by name; what all objects have in common as a whole number, other values by column: JSON texts, whole
             numbers from 0 as `[n]` int64, numbers between -10 and 10 as `[n]` float64, vectors of components between
             -1 and 1 as `[n, dim]` float32, with one `dim` for all. At least one is a column; `n` may be 0.
+        keys: what is to stand right before each object, as part of the same text.
 
     Raises:
         ValueError: a number is not between what it should be, or the columns differ in length.
@@ -63,6 +69,9 @@ def json_objects(members: Mapping[str, int | Column]) -> list[bytes]:
     constants, before = list[bytes](), b"{"
     columns: dict[int, list[Any]] = {kind: [] for kind in (_TEXT, _WHOLE, _DECIMAL, _VECTOR)}
     kinds, numbers = list[int](), list[int]()
+    if keys is not None:
+        kinds, numbers, constants = [_TEXT], [0], [b""]
+        columns[_TEXT].append(keys)
     for name, value in members.items():
         before += b'"%b":' % name.encode()
         if isinstance(value, int):
@@ -91,17 +100,15 @@ def json_objects(members: Mapping[str, int | Column]) -> list[bytes]:
     return _objects(_joined(constants), of_rows, count)
 
 
-def _objects(constants: _Texts, columns: _Columns, count: int) -> list[bytes]:
+def _objects(constants: Texts, columns: _Columns, count: int) -> Texts:
     """`constants` stand before, between and after the columns."""
     num_vectors, _, dim = columns.vectors.shape
     width = len(constants.content) + _WIDEST_WHOLE * len(columns.wholes) + _WIDEST_DECIMAL * len(columns.decimals)
     width += (_WIDEST_COMPONENT * dim + len("[]")) * num_vectors
-    laid_out = _Texts(np.empty(width * count + len(columns.texts.content), np.uint8), np.zeros(count, np.int64))
+    laid_out = Texts(np.empty(width * count + len(columns.texts.content), np.uint8), np.zeros(count, np.int64))
     if not _lay_out(laid_out, constants, columns):
         raise ValueError("expected whole numbers from 0, numbers between -10 and 10, components between -1 and 1")
-    ends = [0, *laid_out.ends.tolist()]
-    content = laid_out.content[: ends[-1]].tobytes()
-    return [content[start:end] for start, end in pairwise(ends)]
+    return Texts(laid_out.content[: laid_out.ends[-1] if count else 0], laid_out.ends)
 
 
 def _kind_of(column: Column) -> int:
@@ -110,8 +117,8 @@ def _kind_of(column: Column) -> int:
     return {("i", 1): _WHOLE, ("f", 1): _DECIMAL, ("f", 2): _VECTOR}[column.dtype.kind, column.ndim]
 
 
-def _joined(texts: Sequence[bytes]) -> _Texts:
-    return _Texts(np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)])[1:])
+def _joined(texts: Sequence[bytes]) -> Texts:
+    return Texts(np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)])[1:])
 
 
 def _scaled(vectors: Sequence[Array]) -> Array:
@@ -121,7 +128,7 @@ def _scaled(vectors: Sequence[Array]) -> Array:
 
 
 @Compiled
-def _lay_out(out: _Texts, constants: _Texts, columns: _Columns) -> bool:
+def _lay_out(out: Texts, constants: Texts, columns: _Columns) -> bool:
     """Fill `out`; whether all numbers were as they should be."""
     at, count = 0, len(out.ends)
     for row in range(count):
@@ -167,7 +174,7 @@ def _put_vector(out: Array, at: int, scaled: Array) -> int:
 
 
 @inlined
-def _put_text(out: Array, at: int, texts: _Texts, number: int) -> int:
+def _put_text(out: Array, at: int, texts: Texts, number: int) -> int:
     start = texts.ends[number - 1] if number else 0
     for i in range(start, texts.ends[number]):
         out[at + i - start] = texts.content[i]

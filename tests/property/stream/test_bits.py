@@ -41,7 +41,7 @@ def an_event(kind: int, random: np.random.Generator, time_ms: int) -> Event:
 
 def go_on(engine: Engine, first: int, end: int) -> list[EncodedRecord]:
     """The fixed schedule: after each micro-batch a batch is learned, after every other one past events again."""
-    sent = []
+    sent: list[EncodedRecord] = []
     for number in range(first, end):
         for _, records in sorted(engine.process(a_micro_batch(number)).updates.items()):
             sent += records

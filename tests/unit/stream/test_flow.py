@@ -48,10 +48,10 @@ class WatchedEngine(Engine):
         super().__init__(ALL_SCORED)
         self.pending: list[int] = []
 
-    def process(self, *args: Any, **kwargs: Any) -> Any:
+    def begin_to_process(self, *args: Any, **kwargs: Any) -> Any:
         """One more micro-batch."""
         self.pending.append(self.learner.num_pending)
-        return super().process(*args, **kwargs)
+        return super().begin_to_process(*args, **kwargs)
 
 
 @pytest.fixture

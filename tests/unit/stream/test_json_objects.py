@@ -22,7 +22,7 @@ def test_objects_say_what_they_were_made_of():
         "x": decimals,
     }
 
-    objects = list(map(msgspec.json.decode, json_objects(members)))
+    objects = list(map(msgspec.json.decode, json_objects(members).apart()))
 
     assert [list(one) for one in objects] == [list(members)] * 50
     assert [(one["a"], one["of"]) for one in objects] == [(7, str(i)) for i in range(50)]
@@ -36,21 +36,21 @@ def test_objects_say_what_they_were_made_of():
 def test_the_ends_of_each_range_are_written_as_they_are():
     ends = {"n": np.array([0, 2**63 - 1]), "x": np.array([-9.999999, -1e-9]), "v": np.array([[1, -1], [0, -1e-9]])}
     ends["v"] = ends["v"].astype(np.float32)
-    assert json_objects(ends) == [
+    assert json_objects(ends).apart() == [
         b'{"n":0,"x":-9.999999,"v":[1.00000,-1.00000]}',
         b'{"n":9223372036854775807,"x":0.000000,"v":[0.00000,0.00000]}',
     ]
 
 
 def test_two_columns_of_texts_each_stand_in_their_place():
-    assert json_objects({"a": [b"1", b"null"], "b": [b"[]", b"{}"], "c": 3}) == [
+    assert json_objects({"a": [b"1", b"null"], "b": [b"[]", b"{}"], "c": 3}).apart() == [
         b'{"a":1,"b":[],"c":3}',
         b'{"a":null,"b":{},"c":3}',
     ]
 
 
 def test_no_rows_are_no_objects():
-    assert json_objects({"of": [], "v": np.zeros((0, 64), np.float32)}) == []
+    assert json_objects({"of": [], "v": np.zeros((0, 64), np.float32)}).apart() == []
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from faust.types import TP
 
+from models.saving import state_of
+from stream.flow.intake import Chunk
 from stream.flow.ledger import TopicLedger, hash_sum
 from stream.flow.updater import Outcome, Updater
-from stream.records.updates import InterestUpdate, decode_update
+from stream.records.updates import EncodedRecord, InterestUpdate, decode_update
 from tests.support.builders import NOW_MS, a_chunk, a_click, a_purchase, a_search
 from tests.support.small import SMALL_POLICY, a_small_updater
+from tests.unit.stream.test_erasures import an_erasure
 
 
 def sent(outcome: Outcome) -> list[InterestUpdate]:
@@ -117,3 +121,34 @@ def replace_version(update: InterestUpdate, version: int) -> InterestUpdate:
 
 def windows_of(updater: Updater) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in updater.state().items() if name.startswith("windows/")}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_micro_batches_that_begin_before_the_last_has_its_updates_change_and_send_the_same(seed):
+    crowded = replace(SMALL_POLICY, max_users=5)  # so that users make room for others
+    at_once, later = a_small_updater(policy=crowded), a_small_updater(policy=crowded)
+    micro_batches = [some_chunks(np.random.default_rng([seed, number]), number) for number in range(12)]
+
+    expected = [records_of(at_once.process(chunks)) for chunks in micro_batches]
+    begun = []
+    for chunks in micro_batches:
+        begun.append(later.begin(chunks))
+        later.complete(but=1)
+        assert all(outcome.is_complete for outcome in begun[:-1])
+    later.complete()
+
+    assert [records_of(outcome) for outcome in begun] == expected
+    left, right = state_of(at_once.parts()), state_of(later.parts())
+    assert [name for name in left if not np.array_equal(left[name], right[name])] == []
+
+
+def records_of(outcome: Outcome) -> dict[int, list[EncodedRecord]]:
+    return {partition: list(records) for partition, records in outcome.updates.items()}
+
+
+def some_chunks(random: np.random.Generator, number: int) -> list[Chunk]:
+    """Events of some users, in every third micro-batch after the erasure of one."""
+    users, items = random.integers(0, 7, 4).tolist(), random.integers(0, 9, 4).tolist()
+    clicks = [a_click(f"u{user}", f"i{item}", NOW_MS + number) for user, item in zip(users, items, strict=True)]
+    erasures = [an_erasure(f"u{number % 7}", NOW_MS)] if number % 3 == 2 else []
+    return [*erasures, a_chunk(clicks, partition=number % 2, first_offset=4 * number)]

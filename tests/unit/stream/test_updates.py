@@ -19,7 +19,7 @@ VECTORS = np.array([[0.6, 0.8], [1.0, 0.0]], np.float32)
 
 
 def updates(update_format: UpdateFormat, uncertainty: Array | None = None) -> list[EncodedRecord]:
-    return RecordEncoder(update_format).updates(
+    encoded = RecordEncoder(update_format).updates(
         user_ids=["ann", "böb"],
         version=2**40,
         times_ms=np.array([5, 6]),
@@ -27,6 +27,7 @@ def updates(update_format: UpdateFormat, uncertainty: Array | None = None) -> li
         interests=Interests(VECTORS, VECTORS[::-1], np.array([0.4, 0.4], np.float32), np.ones(2, bool), uncertainty),
         num_events=np.array([3, 4]),
     )
+    return list(encoded)
 
 
 @pytest.mark.parametrize("update_format", ["json", "binary"])

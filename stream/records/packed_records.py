@@ -1,0 +1,100 @@
+"""Many records that are ready to be sent, in columns: what is done with them takes no step of the interpreter each."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+
+from models.saving import Array
+from stream.records.updates import EncodedRecord
+
+
+@dataclass(frozen=True)
+class PackedRecords:
+    """Of each record its key, its value and, in turns, the names and values of its headers.
+
+    Attributes:
+        content: `[bytes]` uint8, all of them one after the other.
+        lengths: `[pieces]` int64, of each; -1 for what is None.
+        num_headers: `[n]` int64.
+    """
+
+    content: Array
+    lengths: Array
+    num_headers: Array
+
+    @classmethod
+    def of(cls, records: Iterable[EncodedRecord]) -> Self:
+        """Packed; so are few, or such as have headers."""
+        pieces: list[bytes | None] = []
+        num_headers = []
+        for record in records:
+            pieces += record.key, record.value
+            num_headers.append(len(record.headers))
+            for name, value in record.headers:
+                pieces += name.encode(), value
+        return cls(
+            np.frombuffer(bytearray().join([piece for piece in pieces if piece]), np.uint8),
+            np.array([-1 if piece is None else len(piece) for piece in pieces], np.int64),
+            np.array(num_headers, np.int64),
+        )
+
+    @classmethod
+    def joined(cls, some: Sequence[Self]) -> Self:
+        """One after the other; at least one."""
+        if len(some) == 1:
+            return some[0]
+        return cls(
+            np.concatenate([records.content for records in some]),
+            np.concatenate([records.lengths for records in some]),
+            np.concatenate([records.num_headers for records in some]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.num_headers)
+
+    def __iter__(self) -> Iterator[EncodedRecord]:
+        ends = np.cumsum(np.maximum(self.lengths, 0)).tolist()
+        content = self.content.tobytes()
+        pieces = (
+            None if length < 0 else content[end - length : end]
+            for length, end in zip(self.lengths.tolist(), ends, strict=True)
+        )
+        for count in self.num_headers.tolist():
+            key, value = next(pieces), next(pieces)
+            headers = [((next(pieces) or b"").decode(), next(pieces) or b"") for _ in range(count)]
+            yield EncodedRecord(key, value, tuple(headers))
+
+    def parts(self, counts: Sequence[int]) -> list[Self]:
+        """The first so many records, the next so many, and so on; views."""
+        records = np.cumsum([0, *counts])
+        pieces = np.concatenate([[0], np.cumsum(2 + 2 * self.num_headers)])[records]
+        content = np.concatenate([[0], np.cumsum(np.maximum(self.lengths, 0))])[pieces]
+        return [
+            type(self)(self.content[slice(*of_content)], self.lengths[slice(*of_pieces)], self.num_headers[slice(*of)])
+            for of_content, of_pieces, of in zip(*map(pairwise, (content, pieces, records)), strict=True)
+        ]
+
+
+def by_partition(
+    partitions: Array, records: PackedRecords, before: Iterable[tuple[int, EncodedRecord]] = ()
+) -> dict[int, PackedRecords]:
+    """What goes to each partition: of `before` what has its number, then its part of `records`.
+
+    Args:
+        partitions: `[n]` int, of each of the `records`, ascending.
+        records: `n` of them.
+        before: partitions and records, in order.
+    """
+    numbers, counts = np.unique(partitions, return_counts=True)
+    of = dict(zip(numbers.tolist(), records.parts(counts.tolist()), strict=True))
+    first: dict[int, list[EncodedRecord]] = defaultdict(list)
+    for partition, record in before:
+        first[partition].append(record)
+    for partition, some in first.items():
+        packed = PackedRecords.of(some)
+        of[partition] = PackedRecords.joined([packed, of[partition]]) if partition in of else packed
+    return of
