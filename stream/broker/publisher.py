@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
@@ -19,18 +19,17 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     for_code,
 )
-from aiokafka.protocol.produce import ProduceRequest
 from faust.types import TP
 
+from stream.broker.produce_request import BatchesRequest
 from stream.errors import StateError
 from stream.records.packed_records import PackedRecords
-from stream.records.record_batch import Origin, RecordBatch, next_sequence, record_batch
+from stream.records.record_batch import HEAD_BYTES, Origin, RecordBatch, next_sequence, record_batch
 
 MAX_BATCH_BYTES = 512 * 1024
+ROOM_BYTES = MAX_BATCH_BYTES - HEAD_BYTES
 MAX_UNACKNOWLEDGED = 65_536  # records, about 75 MB of JSON updates; then sending waits, and so does the whole flow
-ANSWER_WITHIN_MS = 40_000  # from all replicas, as aiokafka has it
 RETRY_AFTER_S = 0.1
-ALL_REPLICAS = -1
 NO_LEADER = -1
 
 logger = logging.getLogger(__name__)
@@ -47,10 +46,17 @@ class _Lane:
     """
 
     def __init__(self) -> None:
-        self.waiting: list[PackedRecords] = []
+        self.waiting: deque[PackedRecords] = deque()
         self.batch: RecordBatch | None = None
         self.sequence = 0
         self.is_under_way = False
+
+    def take(self) -> PackedRecords:
+        """The first that wait: more than a batch holds only where they came together."""
+        taken, num_bytes = [self.waiting.popleft()], 0
+        while self.waiting and (num_bytes := num_bytes + taken[-1].max_bytes) + self.waiting[0].max_bytes <= ROOM_BYTES:
+            taken.append(self.waiting.popleft())
+        return PackedRecords.joined(taken)
 
 
 class Publisher:
@@ -174,7 +180,7 @@ class Publisher:
         self._check_ownership()
         batches = {tp: self._batch(lane) for tp, lane in lanes.items()}
         try:
-            answer = await self._producer.client.send(leader, _request(batches))
+            answer = await self._producer.client.send(leader, BatchesRequest(batches))
         except KafkaError as error:
             if not error.retriable:
                 raise
@@ -193,10 +199,10 @@ class Publisher:
         if lane.batch is None:
             manager = self._producer._txn_manager
             origin = Origin(manager.producer_id, manager.producer_epoch, lane.sequence)
-            records = PackedRecords.joined(lane.waiting)
+            records = lane.take()
             lane.batch = record_batch(records, origin, int(time.time() * 1000), MAX_BATCH_BYTES)
-            sent, left = lane.batch.num_records, len(records) - lane.batch.num_records
-            lane.waiting = records.parts([sent, left])[1:] if left else []
+            if left := len(records) - lane.batch.num_records:
+                lane.waiting.appendleft(records.parts([lane.batch.num_records, left])[1])
             lane.sequence = next_sequence(lane.sequence, lane.batch.num_records)
         return lane.batch
 
@@ -236,10 +242,3 @@ class Publisher:
         if any(getattr(error, "invalid_metadata", False) for error in refusals.values()):
             await self._producer.client.force_metadata_update()
         await asyncio.sleep(RETRY_AFTER_S)
-
-
-def _request(batches: Mapping[TP, RecordBatch]) -> ProduceRequest:
-    of_topic = defaultdict[str, list[tuple[int, Any]]](list)
-    for tp, batch in batches.items():
-        of_topic[tp.topic].append((tp.partition, batch.content))
-    return ProduceRequest(None, ALL_REPLICAS, ANSWER_WITHIN_MS, list(of_topic.items()))

@@ -11,6 +11,9 @@ import numpy as np
 from models.saving import Array
 from stream.records.updates import EncodedRecord
 
+RECORD_BYTES = 24  # of a record batch at the most, beside pieces: length, attributes, time, offset, count of headers
+PIECE_BYTES = 5  # at the most, beside what is in it: its length
+
 
 @dataclass(frozen=True)
 class PackedRecords:
@@ -67,6 +70,17 @@ class PackedRecords:
             key, value = next(pieces), next(pieces)
             headers = [((next(pieces) or b"").decode(), next(pieces) or b"") for _ in range(count)]
             yield EncodedRecord(key, value, tuple(headers))
+
+    @property
+    def max_bytes(self) -> int:
+        """What they take in a record batch at the most."""
+        return len(self.content) + PIECE_BYTES * len(self.lengths) + RECORD_BYTES * len(self)
+
+    def max_bytes_of_first(self) -> Array:
+        """`[n]` int64: what the first 1, 2, ... `n` take in a record batch at the most."""
+        ends = np.cumsum(2 + 2 * self.num_headers)
+        of_pieces = np.cumsum(np.maximum(self.lengths, 0) + PIECE_BYTES)
+        return of_pieces[ends - 1] + RECORD_BYTES * np.arange(1, 1 + len(ends))
 
     def parts(self, counts: Sequence[int]) -> list[Self]:
         """The first so many records, the next so many, and so on; views."""

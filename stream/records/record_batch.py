@@ -13,13 +13,11 @@ from stream.records.updates import EncodedRecord
 
 _NUM_SEQUENCES = 2**31
 _HEAD = struct.Struct(">qiibIhiqqqhii")
-_HEAD_BYTES = _HEAD.size
+HEAD_BYTES = _HEAD.size
 _LENGTH_BEGINS, _CRC_AT, _CHECKED_FROM = 12, 17, 21
 _MAGIC = 2  # of the format
 _NO_LEADER_EPOCH = -1
 _PLAIN = 0  # attributes: not compressed, a producer's time, no transaction
-_RECORD_BYTES = 24  # at the most, beside its key, value and headers: lengths, attributes, times, offset
-_LENGTH_BYTES = 5  # at the most, of a key's, value's or header's length
 
 
 class Origin(NamedTuple):
@@ -50,9 +48,9 @@ class RecordBatch(NamedTuple):
 
 def record_batch(records: PackedRecords, origin: Origin, time_ms: int, max_bytes: int) -> RecordBatch:
     """As many of the first `records` as fit, at least one, all with the time `time_ms`; the broker gives offsets."""
-    count, size = len(records), _HEAD_BYTES + _max_bytes(records)
+    count, size = len(records), HEAD_BYTES + records.max_bytes
     if size > max_bytes:
-        sizes = _HEAD_BYTES + _max_bytes_of_first(records)
+        sizes = HEAD_BYTES + records.max_bytes_of_first()
         count = max(1, int(np.searchsorted(sizes, max_bytes, "right")))
         size = int(sizes[count - 1])
     out = np.empty(size, np.uint8)
@@ -79,22 +77,10 @@ def _head(end: int, count: int, time_ms: int, origin: Origin) -> tuple[int, ...]
     return *first, count - 1, time_ms, time_ms, *origin, count
 
 
-def _max_bytes(records: PackedRecords) -> int:
-    """What they take at the most."""
-    return len(records.content) + _LENGTH_BYTES * len(records.lengths) + _RECORD_BYTES * len(records)
-
-
-def _max_bytes_of_first(records: PackedRecords) -> Array:
-    """`[n]` int64: what the first 1, 2, ... `n` take at the most."""
-    ends = np.cumsum(2 + 2 * records.num_headers)
-    of_pieces = np.cumsum(np.maximum(records.lengths, 0) + _LENGTH_BYTES)
-    return of_pieces[ends - 1] + _RECORD_BYTES * np.arange(1, 1 + len(ends))
-
-
 @Compiled
 def _lay_out(out: Array, content: Array, lengths: Array, num_headers: Array) -> int:
     """Fill `out` with as many records as `num_headers` has; returns where they end."""
-    end, piece, start = _HEAD_BYTES, 0, 0
+    end, piece, start = HEAD_BYTES, 0, 0
     for number in range(len(num_headers)):
         first, after = piece, piece + 2 + 2 * num_headers[number]
         size = 2 + _varint_bytes(number) + _varint_bytes(num_headers[number])
