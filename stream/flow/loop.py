@@ -32,6 +32,7 @@ from stream.settings import Settings
 SERVE_EVERY_S = 1.0  # age of the weights in answers at the most; costs a copy of the rows that moved
 TAKEN_AHEAD_RATIO = 0.1  # of a checkpoint's interval, at its end: rows copied earlier would change once more
 BATCH_WAIT_S = 1.0  # of a checkpoint that is due, until a batch is learned, whose rest would make it pause longer
+BEHIND_RECORDS = 1_024  # that wait; answered in some 50 ms
 UNDER_WAY = 2  # micro-batches of a worker that is behind: one is worked on while the device encodes the other
 IDLE_WAIT_S = 0.25  # how often an idle loop looks at the clock
 
@@ -225,7 +226,8 @@ class Flow:
         updates = await asyncio.to_thread(lambda: outcome.updates) if ended.learns else outcome.updates
         await self._publisher.send(self._policy.updates_topic, updates)
         self.latency.note(time.time(), ended.chunks)
-        await self._publisher.send(self._policy.dead_letters_topic, {0: PackedRecords.of(outcome.dead_letters)})
+        if outcome.dead_letters:
+            await self._publisher.send(self._policy.dead_letters_topic, {0: PackedRecords.of(outcome.dead_letters)})
         self._measure_latency(ended.chunks)
         self._learning.note_examples(self._now())
 
@@ -250,8 +252,8 @@ class Flow:
                 self._meters.latency.observe(max(now_ms - chunk.timestamp_ms, 0) / 1000)
 
     def _is_behind(self) -> bool:
-        """More records wait than the next micro-batch takes."""
-        return self._intake.num_records > self._policy.micro_batch_size
+        """So many records wait that throughput counts more than how soon each is answered."""
+        return self._intake.num_records > min(BEHIND_RECORDS, self._policy.micro_batch_size)
 
     async def _learn(self) -> bool:
         """Learn or replay if it is time to; False if there was nothing to do."""

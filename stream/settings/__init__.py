@@ -82,7 +82,7 @@ class Settings(KafkaSettings):
     )
 
     # -- Flow
-    micro_batch_size: PositiveInt = Field(1_024, description="Events that go through one step together at the most.")
+    micro_batch_size: PositiveInt = Field(4_096, description="Events that go through one step together at the most.")
     queue_events: PositiveInt = Field(16_384, description="Decoded events that wait at the most; then fetching pauses.")
     learn_after_ms: PositiveInt = Field(
         1_000, description="Age at which waiting examples are learned in a padded batch."

@@ -24,7 +24,7 @@ from tests.benchmark.shop import Record, Shop
 
 COMMAND = ".venv/bin/python -m tests.benchmark.compilations"
 COMPILED = "/jax/core/compile/backend_compile_duration"
-LARGEST = 1_500  # records of a micro-batch; an agent may hand over a little more than `micro_batch_size`
+LARGEST = 4_500  # records of a micro-batch; an agent may hand over a little more than `micro_batch_size`
 SHOPS = Shop(users=3, items=60), Shop(users=20_000, items=15_000), Shop(users=50_000, items=100, seed=2)
 
 

@@ -28,7 +28,7 @@ COMMAND = ".venv/bin/python -m tests.benchmark.scaling"
 AXES = {"users": (10_000, 100_000, 1_000_000), "items": (10_000, 100_000, 1_000_000), "history": (10, 100, 1_000)}
 ELSEWHERE = {"users": 20_000, "items": 10_000, "history": 50}  # where another axis is looked at
 LIVED = Shop(users=200, items=10_000)  # users whose events are lived through; the others are copies of them
-WARM_UP, TURNS, TURN = 5_120, 15, 4  # events; turns of so many micro-batches, item vectors told once in each
+WARM_UP, TURNS, TURN = 5_120, 15, 1  # events; turns of so many micro-batches, item vectors told once in each
 
 
 class Cost:
