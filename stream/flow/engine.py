@@ -20,11 +20,12 @@ from stream.flow.intake import Chunk
 from stream.flow.item_vectors import ItemVectorFeed
 from stream.flow.ledger import TopicLedger
 from stream.flow.manifests import by_topic, check_fingerprint, fingerprint, next_offsets
+from stream.flow.outcome import Outcome
 from stream.flow.record_encoder import RecordEncoder
 from stream.flow.slices import top_items_policy, updater_policy
 from stream.flow.teacher import Teacher
 from stream.flow.top_items import TopItems
-from stream.flow.updater import Outcome, Updater
+from stream.flow.updater import Updater
 from stream.records.packed_records import PackedRecords
 from stream.records.record_batch import compile_layout
 from stream.settings import Settings

@@ -22,8 +22,8 @@ from stream.flow.latency import RecentLatency
 from stream.flow.learning import Learning, LearningPolicy
 from stream.flow.manifests import next_offsets
 from stream.flow.model_thread import ModelThread
+from stream.flow.outcome import Outcome
 from stream.flow.refusals import RefusalLimit, RefusalLog
-from stream.flow.updater import Outcome
 from stream.memory import give_back, search_rarely
 from stream.metrics import Meters
 from stream.records.packed_records import PackedRecords

@@ -6,8 +6,8 @@ It talks to the learner through two seams: where examples go (`Learner.add`), an
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +24,10 @@ from stream.flow.columns import EventColumns
 from stream.flow.intake import Chunk
 from stream.flow.ledger import TopicLedger, hash_sum
 from stream.flow.onlooker import Onlooker
+from stream.flow.outcome import Outcome
 from stream.flow.record_encoder import RecordEncoder
 from stream.flow.top_items import NO_TOP_ITEMS, TopItems, TopItemsPolicy, top_items
 from stream.records.erasures import ERASURES
-from stream.records.packed_records import PackedRecords, by_partition
 from stream.records.updates import EncodedRecord
 from stream.users.admission import AdmissionPolicy, AdmissionState, Verdict
 from stream.users.erasures import Erasures
@@ -51,37 +51,6 @@ class UpdaterPolicy:
     top_items: TopItemsPolicy = NO_TOP_ITEMS
     values: ValuePolicy = AS_THEY_ARE
     value_filter: ValueFilter = "none"
-
-
-@dataclass
-class Outcome:
-    """What one micro-batch sends.
-
-    Attributes:
-        tombstones: of users that were erased, and their partitions, in order.
-        partitions: `[n]` int64, of the records that `encode` makes, ascending.
-        encode: makes the interest updates' records.
-        dead_letters: records that could not be used.
-        targets: the events that became examples, in the order in which the learner got them; None where none did.
-        is_complete: whether the updates are known.
-    """
-
-    dead_letters: list[EncodedRecord]
-    tombstones: list[tuple[int, EncodedRecord]] = field(default_factory=list)
-    partitions: Array = field(default_factory=lambda: np.zeros(0, np.int64))
-    encode: Callable[[], PackedRecords] = lambda: PackedRecords.of(())
-    targets: EventColumns | None = None
-    is_complete: bool = True
-
-    @cached_property
-    def updates(self) -> dict[int, PackedRecords]:
-        """Tombstones and interest updates by partition, in order; made when first asked for, by any thread."""
-        return by_partition(self.partitions, self.encode(), self.tombstones)
-
-    @property
-    def num_updates(self) -> int:
-        """Updates of all partitions together, tombstones included."""
-        return len(self.tombstones) + len(self.partitions)
 
 
 class WindowEvent(NamedTuple):

@@ -7,7 +7,8 @@ from faust.types import TP
 from models.saving import state_of
 from stream.flow.intake import Chunk
 from stream.flow.ledger import TopicLedger, hash_sum
-from stream.flow.updater import Outcome, Updater
+from stream.flow.outcome import Outcome
+from stream.flow.updater import Updater
 from stream.records.updates import EncodedRecord, InterestUpdate, decode_update
 from tests.support.builders import NOW_MS, a_chunk, a_click, a_purchase, a_search
 from tests.support.small import SMALL_POLICY, a_small_updater
