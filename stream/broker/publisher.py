@@ -43,6 +43,7 @@ class _Lane:
         batch: the one that comes before them and is not acknowledged; however often it is sent, it stays as it is.
         sequence: of the first record in `waiting`.
         is_under_way: some broker has been sent the batch and has not answered.
+        is_refused: the last attempt to deliver it failed.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,7 @@ class _Lane:
         self.batch: RecordBatch | None = None
         self.sequence = 0
         self.is_under_way = False
+        self.is_refused = False
 
     def take(self) -> PackedRecords:
         """The first that wait: more than a batch holds only where they came together."""
@@ -60,7 +62,7 @@ class _Lane:
 
 
 class Publisher:
-    """An idempotent producer of whole batches: 1 us a record where one by one it takes 30.
+    """An idempotent producer of whole batches: under 1 us a record where one by one it takes 30.
 
     A broker gets one request at a time, with a batch for each of its partitions that records wait for, so order holds
     whatever fails; what comes meanwhile makes the next request. A broker that is away is waited for.
@@ -232,13 +234,21 @@ class Publisher:
         if lane.batch is not None:
             self._num_unacknowledged -= lane.batch.num_records
         lane.batch = None
+        if lane.is_refused:
+            lane.is_refused = False
+            logger.info("%s-%d: delivered after all", *tp, extra=_about(tp))
         if not lane.waiting:
             del self._loaded[tp]
 
     async def _prepare_retry(self, refusals: Mapping[TP, KafkaError]) -> None:
-        for (topic, partition), error in refusals.items():
-            about = {"topic": topic, "partition": partition}
-            logger.warning("%s-%d: not delivered yet, trying again: %r", topic, partition, error, extra=about)
+        for tp, error in refusals.items():
+            if not self._lanes[tp].is_refused:
+                self._lanes[tp].is_refused = True
+                logger.warning("%s-%d: trying again until it is delivered: %r", *tp, error, extra=_about(tp))
         if any(getattr(error, "invalid_metadata", False) for error in refusals.values()):
             await self._producer.client.force_metadata_update()
         await asyncio.sleep(RETRY_AFTER_S)
+
+
+def _about(tp: TP) -> dict[str, Any]:
+    return {"topic": tp.topic, "partition": tp.partition}

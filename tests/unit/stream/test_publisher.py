@@ -1,6 +1,7 @@
 """The publisher, and brokers that refuse, fall silent, lose what they heard and move their partitions."""
 
 import asyncio
+import logging
 import struct
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
@@ -156,6 +157,18 @@ async def test_a_partition_that_is_refused_for_now_is_sent_again_and_the_others_
     brokers.faults.extend([lambda tp: 19 * (tp.partition == 0)] * 4)  # not enough replicas
     await publish()
     assert logged(brokers) == ALL
+
+
+async def test_an_outage_is_told_of_once_and_so_is_its_end(brokers, caplog):
+    caplog.set_level(logging.INFO)
+    brokers.faults.extend([KafkaConnectionError()] * 9)
+    publisher = Publisher({}, "name", check_ownership=lambda: None)
+    await publisher.send("updates", {0: packed([1])})
+    await publisher.flush()
+    first, last = caplog.messages
+    assert "updates-0: trying again" in first
+    assert "KafkaConnectionError" in first
+    assert last == "updates-0: delivered after all"
 
 
 async def test_a_partition_is_followed_to_its_new_leader(brokers):
