@@ -46,6 +46,8 @@ LINES = (  # label, file's end, function
     ("item vectors that moved", "flow/item_vectors.py", "collect"),
 )
 
+TOLD_EVERY = 16_384  # events of about a second: item vectors that moved
+
 
 @dataclass(frozen=True)
 class Record:
@@ -88,7 +90,7 @@ def drain(engine: Engine, settings: Settings, records: list[tuple[int, bytes, by
         _ = outcome.updates
         while engine.learner.num_pending >= settings.learn_batch_size:
             engine.teacher.learn_batch(is_behind=True)
-        if start % (16 * size) == 0:
+        if start % TOLD_EVERY < size:
             for _ in engine.moved_item_vectors():
                 pass
 
