@@ -55,8 +55,10 @@ class _Lane:
 
     def take(self) -> PackedRecords:
         """The first that wait: more than a batch holds only where they came together."""
-        taken, num_bytes = [self.waiting.popleft()], 0
-        while self.waiting and (num_bytes := num_bytes + taken[-1].max_bytes) + self.waiting[0].max_bytes <= ROOM_BYTES:
+        taken = [self.waiting.popleft()]
+        room = ROOM_BYTES - taken[0].max_bytes
+        while self.waiting and self.waiting[0].max_bytes <= room:
+            room -= self.waiting[0].max_bytes
             taken.append(self.waiting.popleft())
         return PackedRecords.joined(taken)
 
@@ -169,7 +171,8 @@ class Publisher:
             if tp.topic in client.cluster.unauthorized_topics:
                 raise TopicAuthorizationFailedError(tp.topic)
         if missing := [tp for tp in tps if self._leader_of(tp) is None]:
-            await self._prepare_retry(dict.fromkeys(missing, LeaderNotAvailableError()))
+            self._tell_once(dict.fromkeys(missing, LeaderNotAvailableError()))
+            await asyncio.sleep(RETRY_AFTER_S)
 
     def _leader_of(self, tp: TP) -> int | None:
         """The broker's id; None while nobody knows, or there is none."""
@@ -241,13 +244,16 @@ class Publisher:
             del self._loaded[tp]
 
     async def _prepare_retry(self, refusals: Mapping[TP, KafkaError]) -> None:
+        self._tell_once(refusals)
+        if any(getattr(error, "invalid_metadata", False) for error in refusals.values()):
+            await self._producer.client.force_metadata_update()
+        await asyncio.sleep(RETRY_AFTER_S)
+
+    def _tell_once(self, refusals: Mapping[TP, KafkaError]) -> None:
         for tp, error in refusals.items():
             if not self._lanes[tp].is_refused:
                 self._lanes[tp].is_refused = True
                 logger.warning("%s-%d: trying again until it is delivered: %r", *tp, error, extra=_about(tp))
-        if any(getattr(error, "invalid_metadata", False) for error in refusals.values()):
-            await self._producer.client.force_metadata_update()
-        await asyncio.sleep(RETRY_AFTER_S)
 
 
 def _about(tp: TP) -> dict[str, Any]:

@@ -112,9 +112,9 @@ class Engine:
         """Count records as read that cannot be read any more."""
         self.updater.next_offsets.update(next_offset_of)
 
-    def process(self, chunks: Sequence[Chunk], meanwhile: Callable[[], None] = lambda: None) -> Outcome:
-        """One micro-batch; `meanwhile` as of `Updater.process`."""
-        return self.updater.process(chunks, meanwhile)
+    def process(self, chunks: Sequence[Chunk]) -> Outcome:
+        """One micro-batch, as `Updater.process`."""
+        return self.updater.process(chunks)
 
     def begin_to_process(self, chunks: Sequence[Chunk]) -> Outcome:
         """One micro-batch, as `Updater.begin`."""

@@ -218,10 +218,8 @@ class Flow:
 
     async def _end_micro_batch(self, ended: _MicroBatch) -> None:
         outcome = await ended.outcome
-        if not outcome.is_complete and self._under_way:
-            await self._under_way[0].outcome
-        if not outcome.is_complete:  # there is no next one, or it gave the device nothing to do
-            await self._on_model_thread(self._engine.complete)
+        if not outcome.is_complete:  # but it is when the next has been begun
+            await (self._under_way[0].outcome if self._under_way else self._on_model_thread(self._engine.complete))
         if ended.learns:
             self._learning.note_learned(self._now())
         self.num_updates += outcome.num_updates

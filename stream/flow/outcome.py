@@ -30,7 +30,7 @@ class Outcome:
     partitions: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     encode: Callable[[], PackedRecords] = lambda: PackedRecords.of(())
     targets: EventColumns | None = None
-    is_complete: bool = True
+    is_complete: bool = False
 
     @cached_property
     def updates(self) -> dict[int, PackedRecords]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.saving import Array
 from stream.flow.top_items import TopItems
-from stream.records.json_objects import MORE_DECIMALS, Texts, json_objects
+from stream.records.json_objects import MORE_DECIMALS, Column, Texts, json_objects
 from stream.records.packed_records import PackedRecords
 from stream.records.updates import SCHEMA_VERSION, EncodedRecord, UpdateFormat
 from stream.users.interests import Interests
@@ -48,10 +48,8 @@ class RecordEncoder:
             rows = zip(keys, _rows(vectors), strict=True)
             return PackedRecords.of(EncodedRecord(key, vector, headers) for key, vector in rows)
         names = [_json(item_id) for item_id in item_ids]
-        texts = json_objects(
-            {"schema": SCHEMA_VERSION, "item_id": names, "model_step": model_step, "vector": vectors}, keys
-        )
-        return _packed(keys, texts)
+        members: dict[str, int | Column] = {"schema": SCHEMA_VERSION, "item_id": names, "model_step": model_step}
+        return _packed(keys, json_objects(members | {"vector": vectors}, keys))
 
 
 class _Updates(NamedTuple):
@@ -80,27 +78,22 @@ class _Updates(NamedTuple):
 def _json_updates(updates: _Updates) -> PackedRecords:
     interests = updates.interests
     keys = [user_id.encode() for user_id in updates.user_ids]
-    texts = json_objects(
-        {
-            "schema": SCHEMA_VERSION,
-            "user_id": [_json(user_id) for user_id in updates.user_ids],
-            "version": updates.version,
-            "time_ms": updates.times_ms,
-            "model_step": updates.model_step,
-            "interest": interests.short_term,
-            "long_term": interests.long_term,
-            "drift": interests.drift.astype(np.float64),
-            "num_events": updates.num_events,
-        },
-        keys,
-    )
-    packed = _packed(keys, texts)
+    members: dict[str, int | Column] = {
+        "schema": SCHEMA_VERSION,
+        "user_id": [_json(user_id) for user_id in updates.user_ids],
+        "version": updates.version,
+        "time_ms": updates.times_ms,
+        "model_step": updates.model_step,
+        "interest": interests.short_term,
+        "long_term": interests.long_term,
+        "drift": interests.drift.astype(np.float64),
+        "num_events": updates.num_events,
+    }
     if updates.top_items is None and interests.uncertainty is None:
-        return packed
-    return PackedRecords.of(
-        EncodedRecord(record.key, _with_members(record.value or b"", members))
-        for record, members in zip(packed, updates.optional(), strict=True)
-    )
+        return _packed(keys, json_objects(members, keys))
+    values = zip(json_objects(members).apart(), updates.optional(), strict=True)
+    whole = (_with_members(value, optional) for value, optional in values)
+    return PackedRecords.of(map(EncodedRecord, keys, whole))
 
 
 def _packed(keys: Sequence[bytes], texts: Texts) -> PackedRecords:

@@ -99,7 +99,7 @@ class Updater:
         self._interests = InterestState(learner.config.dim, rows)
         self._erasures = Erasures(policy.max_erasures)
         self.onlooker = Onlooker(self._users, self._windows, self._interests, learner.served, policy.emission)
-        self._encoding: deque[Callable[[], None]] = deque()
+        self._encoding: deque[tuple[Outcome, Callable[[], None]]] = deque()
         self.num_erasures = 0
         self.ledger: dict[str, TopicLedger] = {}
         self.next_offsets: dict[TP, int] = {}
@@ -120,18 +120,9 @@ class Updater:
         InterestState(dim, rows=2).advance(user, np.ones((1, dim), np.float32), now_ms, policy.emission)
         self._encoder.item_vectors([], 0, np.zeros((0, dim), np.float32))
 
-    def process(self, chunks: Sequence[Chunk], meanwhile: Callable[[], None] = lambda: None) -> Outcome:
-        """Let the records of `chunks` change the state.
-
-        Args:
-            chunks: consecutive by partition.
-            meanwhile: called once, while the device encodes; it may let the learner learn.
-
-        Returns:
-            What is to be sent.
-        """
+    def process(self, chunks: Sequence[Chunk]) -> Outcome:
+        """Let the records of `chunks`, consecutive by partition, change the state; what is to be sent."""
         outcome = self.begin(chunks)
-        meanwhile()
         self.complete()
         return outcome
 
@@ -150,14 +141,18 @@ class Updater:
             arrived.kinds[admitted], arrived.values[admitted], self._policy.values
         )
         in_order = admitted[arrived.take(admitted).in_event_time_order()]
-        if len(in_order):
-            self._apply(arrived.take(in_order), users[in_order], outcome)
+        emit = self._apply(arrived.take(in_order), users[in_order], outcome) if len(in_order) else lambda: None
+        self._encoding.append((outcome, emit))
+        if self._policy.top_items.count:  # which are of these windows
+            self.complete()
         return outcome
 
     def complete(self, *, but: int = 0) -> None:
         """Wait for the device, and let outcomes have their updates, but for those of the newest micro-batches."""
         while len(self._encoding) > but:
-            self._encoding.popleft()()
+            outcome, emit = self._encoding.popleft()
+            emit()
+            outcome.is_complete = True
 
     @property
     def num_users(self) -> int:
@@ -281,14 +276,14 @@ class Updater:
             )
             self.ledger[chunk.tp.topic] = self.ledger.get(chunk.tp.topic, TopicLedger()).plus(entry)
 
-    def _apply(self, events: EventColumns, users: Array, outcome: Outcome) -> None:
-        """Window and examples of admitted events in event-time order, and their updates."""
+    def _apply(self, events: EventColumns, users: Array, outcome: Outcome) -> Callable[[], None]:
+        """Window and examples of admitted events in event-time order; what is returned emits their updates."""
         slots = self._resolve_subjects(events)
         new, length = NewEvents(users, slots, events.kinds, events.times_ms, events.values), self._policy.encoder_window
         before = self._windows.push(new, length)
         if self._policy.is_learning:
             self._teach(events, slots, before, outcome)
-        self._begin_to_emit(events, users, outcome)
+        return self._begin_to_emit(events, users, outcome)
 
     def _teach(self, events: EventColumns, slots: Array, before: WindowBatch, outcome: Outcome) -> None:
         """Hand the learner what can be predicted: items that have a slot."""
@@ -296,8 +291,11 @@ class Updater:
         self.learner.add(Examples(before.take(is_target), slots[is_target], events.kinds[is_target]))
         outcome.targets = events.take(is_target)
 
-    def _begin_to_emit(self, events: EventColumns, users: Array, outcome: Outcome) -> None:
-        """One update for each user that has changed, to the partition its last event came from; the device begins."""
+    def _begin_to_emit(self, events: EventColumns, users: Array, outcome: Outcome) -> Callable[[], None]:
+        """One update for each user that has changed, to the partition its last event came from.
+
+        The device begins to encode; what is returned waits for it.
+        """
         self.version += 1
         changed, from_end = np.unique(users[::-1], return_index=True)
         last = len(users) - 1 - from_end
@@ -320,12 +318,8 @@ class Updater:
                 num_events=num_events[emitted],
                 top_items=self._top_items(self.learner, changed[emitted], wanted) if wanted.count else None,
             )
-            outcome.is_complete = True
 
-        outcome.is_complete = False
-        self._encoding.append(emit)
-        if self._policy.top_items.count:  # which are of these windows
-            self.complete()
+        return emit
 
     def _advance(self, changed: Array, reading: Reading, times_ms: Array) -> Interests:
         interests = self._interests.advance(changed, reading.interests, times_ms, self._policy.emission)

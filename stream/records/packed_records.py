@@ -60,7 +60,7 @@ class PackedRecords:
         return len(self.num_headers)
 
     def __iter__(self) -> Iterator[EncodedRecord]:
-        ends = np.cumsum(np.maximum(self.lengths, 0)).tolist()
+        ends = np.cumsum(self._sizes).tolist()
         content = self.content.tobytes()
         pieces = (
             None if length < 0 else content[end - length : end]
@@ -78,19 +78,28 @@ class PackedRecords:
 
     def max_bytes_of_first(self) -> Array:
         """`[n]` int64: what the first 1, 2, ... `n` take in a record batch at the most."""
-        ends = np.cumsum(2 + 2 * self.num_headers)
-        of_pieces = np.cumsum(np.maximum(self.lengths, 0) + PIECE_BYTES)
-        return of_pieces[ends - 1] + RECORD_BYTES * np.arange(1, 1 + len(ends))
+        of_pieces = np.cumsum(self._sizes + PIECE_BYTES)
+        return of_pieces[self._last_pieces] + RECORD_BYTES * np.arange(1, 1 + len(self))
 
     def parts(self, counts: Sequence[int]) -> list[Self]:
         """The first so many records, the next so many, and so on; views."""
         records = np.cumsum([0, *counts])
-        pieces = np.concatenate([[0], np.cumsum(2 + 2 * self.num_headers)])[records]
-        content = np.concatenate([[0], np.cumsum(np.maximum(self.lengths, 0))])[pieces]
+        pieces = np.concatenate([[0], 1 + self._last_pieces])[records]
+        content = np.concatenate([[0], np.cumsum(self._sizes)])[pieces]
         return [
             type(self)(self.content[slice(*of_content)], self.lengths[slice(*of_pieces)], self.num_headers[slice(*of)])
             for of_content, of_pieces, of in zip(*map(pairwise, (content, pieces, records)), strict=True)
         ]
+
+    @property
+    def _sizes(self) -> Array:
+        """`[pieces]` int64: bytes of each in `content`."""
+        return np.maximum(self.lengths, 0)
+
+    @property
+    def _last_pieces(self) -> Array:
+        """`[n]` int64: where each record's last piece stands in `lengths`."""
+        return np.cumsum(2 + 2 * self.num_headers) - 1
 
 
 def by_partition(

@@ -109,7 +109,7 @@ def packed(values: Iterable[int]) -> PackedRecords:
 
 
 async def publish(num_sends: int = 20) -> Publisher:
-    """Send 0 to 9, 10 to 19 and so on to three partitions, a third of the time while requests are under way."""
+    """Send 0 to 9, 10 to 19 and so on to two partitions, mostly while requests are under way."""
     publisher = Publisher({}, "name", check_ownership=lambda: None)
     await publisher.start()
     for number in range(num_sends):
