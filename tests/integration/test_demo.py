@@ -43,7 +43,7 @@ def a_demo(*arguments: str, **settings: str) -> subprocess.Popen[str]:
 
 
 def test_demo_ends_by_itself_with_everything_through():
-    process = a_demo("--events", "3000", "--rate", "3000")
+    process = a_demo("--events", "3000", "--rate", "500")  # with time to score: overloaded, few predictions are
     out, err = process.communicate(timeout=ENDS_WITHIN_S)
     assert process.returncode == 0, err
     summary = json.loads(out.splitlines()[-1])
