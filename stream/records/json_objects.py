@@ -18,6 +18,7 @@ _WIDEST_COMPONENT = JSON_DECIMALS + len("-0.,")
 _HIGH = np.array([[*b"%d.%03d" % divmod(i, 1000)] for i in range(1001)], np.uint8)  # of a component, but for its
 _LOW = np.array([[*b"%02d," % i] for i in range(100)], np.uint8)  # last two decimals
 _MINUS, _POINT, _ZERO, _OPEN, _CLOSE = b"-.0[]"
+_TEN, _ONE, _OVER_100, _SHIFT = map(np.uint64, (10, 10**JSON_DECIMALS, 1_374_389_535, 37))
 
 Column = Sequence[bytes] | Array
 
@@ -156,42 +157,43 @@ def _lay_out(out: Texts, constants: Texts, columns: _Columns) -> bool:
 @inlined
 def _put_vector(out: Array, at: int, scaled: Array) -> int:
     out[at] = _OPEN
-    at += 1
+    to = np.uint64(at + 1)  # what has a sign might count from the end, which takes a test each time
     for i in range(len(scaled)):
-        size = abs(np.int64(scaled[i]))
-        if size > 10**JSON_DECIMALS:
+        size = np.uint64(abs(np.int64(scaled[i])))
+        if size > _ONE:
             return -1
-        out[at] = _MINUS
-        at += scaled[i] < 0  # or else it is written over
-        high = (size * 1_374_389_535) >> 37  # size // 100, for which numba would take thrice as long
-        for j in range(5):
-            out[at + j] = _HIGH[high, j]
-        for j in range(3):
-            out[at + 5 + j] = _LOW[size - 100 * high, j]
-        at += 8
-    out[at - 1] = _CLOSE
-    return at
+        out[to] = _MINUS
+        to += np.uint64(scaled[i] < 0)  # or else it is written over
+        high = (size * _OVER_100) >> _SHIFT  # size // 100, for which numba would take thrice as long
+        low = size - np.uint64(100) * high
+        for j in range(np.uint64(5)):
+            out[to + j] = _HIGH[high, j]
+        for j in range(np.uint64(3)):
+            out[to + np.uint64(5) + j] = _LOW[low, j]
+        to += np.uint64(8)
+    out[to - np.uint64(1)] = _CLOSE
+    return int(np.int64(to))
 
 
 @inlined
 def _put_text(out: Array, at: int, texts: Texts, number: int) -> int:
-    start = texts.ends[number - 1] if number else 0
-    for i in range(start, texts.ends[number]):
-        out[at + i - start] = texts.content[i]
-    return at + texts.ends[number] - start
+    start, end = texts.ends[number - 1] if number else 0, texts.ends[number]
+    into, of = out[at : at + end - start], texts.content[start:end]
+    for i in range(len(of)):
+        into[i] = of[i]
+    return at + end - start
 
 
 @inlined
 def _put_whole(out: Array, at: int, number: int) -> int:
     if number < 0:
         return -1
-    end, rest = at + 1, number // 10
-    while rest:
-        rest //= 10
+    rest = np.uint64(number)
+    end = at + 1
+    while rest >= _TEN:
+        rest //= _TEN
         end += 1
-    for place in range(end - 1, at - 1, -1):
-        out[place] = _ZERO + number % 10
-        number //= 10
+    _put_digits(out[at:end], np.uint64(number))
     return end
 
 
@@ -202,9 +204,15 @@ def _put_decimal(out: Array, at: int, number: float) -> int:
         return -1
     out[at] = _MINUS
     at += number < 0 and scaled > 0
-    for place in range(at + 1 + MORE_DECIMALS, at + 1, -1):
-        out[place] = _ZERO + scaled % 10
-        scaled //= 10
-    out[at] = _ZERO + scaled
-    out[at + 1] = _POINT
-    return at + 2 + MORE_DECIMALS
+    end = at + 2 + MORE_DECIMALS
+    _put_digits(out[at + 1 : end], np.uint64(scaled))
+    out[at], out[at + 1] = out[at + 1], _POINT
+    return end
+
+
+@inlined
+def _put_digits(out: Array, number: np.uint64) -> None:
+    """All of `out`, with zeros before the number."""
+    for place in range(np.uint64(len(out))):
+        out[np.uint64(len(out)) - np.uint64(1) - place] = np.uint8(_ZERO) + np.uint8(number % _TEN)
+        number //= _TEN
