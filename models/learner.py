@@ -30,7 +30,7 @@ from models.serving.reader import Reader
 
 STEPS_UNDER_WAY = 4  # of the device while the host prepares the next; a loss is read so many batches later
 TAUGHT_EVERY = 16  # batches of which one teaches the gate while the learner is behind
-SCORED_EVERY = 64  # and of which one is scored, the second first: before the first nothing is known
+SCORED_EVERY = 64  # and of which one is scored
 
 _NO_LOSS: jax.Array | float = 0.0
 _NOTHING_SCORED = np.zeros(0, np.int32), np.zeros((0, len(RANKERS)), np.int32)
@@ -160,7 +160,7 @@ class OnlineLearner(Reader):
             return
         count = min(len(self._pending), self.config.batch_size)
         scored = _NOTHING_SCORED
-        if not is_behind or self._num_batches % SCORED_EVERY == 1:
+        if not is_behind or self._num_batches % SCORED_EVERY == 0:
             scored = yield from self._scorer.score(lambda: self._oldest(count), self._rng(_SCORE, self._num_batches))
         is_left_out = is_behind and not _is_among(self._num_batches, self.config.overload_learn_ratio)
         rng, gate_loss = self._rng(_LEARN, self._num_batches), _NO_LOSS

@@ -5,6 +5,7 @@ each request and reads 64 out of each answer. A broker that remembers them is to
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,10 +82,15 @@ class SessionRequest(FetchRequest):
 
 
 class SessionClient:
-    """aiokafka's client as its fetcher sees it: fetches, of which each broker has one at a time, go in sessions."""
+    """aiokafka's client as its fetcher sees it: fetches, of which each broker has one at a time, go in sessions.
 
-    def __init__(self, client: AIOKafkaClient) -> None:
-        self._client = client
+    Args:
+        client: sends them.
+        note: called with each answer before the fetcher sees it.
+    """
+
+    def __init__(self, client: AIOKafkaClient, note: Callable[[Any], None] = lambda response: None) -> None:
+        self._client, self._note = client, note
         self._sessions: defaultdict[int, FetchSession] = defaultdict(FetchSession)
 
     def __getattr__(self, name: str) -> Any:
@@ -101,4 +107,5 @@ class SessionClient:
             session.lose()
             raise
         session.heard(response)
+        self._note(response)
         return response

@@ -27,7 +27,7 @@ class Run:
     """Records of one partition that were fetched together.
 
     Attributes:
-        records: at least one, in log order.
+        records: at least one, in log order: as aiokafka parses them, or `FetchedRecords`.
         read_from: the offset from which the log was read to get them; None where that is not known.
     """
 
@@ -177,8 +177,8 @@ class _RunReader(LoopConsumer):
         """Start the consumer."""
         await super().on_start()
         fetcher: Any = self._ensure_consumer()._fetcher
-        fetcher._client = SessionClient(fetcher._client)
         fetcher._records = PlainRecords()
+        fetcher._client = SessionClient(fetcher._client, fetcher._records.note)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Complain of nothing: a partition without traffic is not heard of. The app's watchdog looks at the lag."""
@@ -203,7 +203,7 @@ def _as_message(runs: Runs, generation: int) -> Message:
         tp.partition,
         last.offset,
         last.timestamp / 1000,
-        last.timestamp_type,
+        0,
         None,
         None,
         runs,  # type: ignore[arg-type]  # bytes to Faust, which with raw serializers hands it on untouched

@@ -2,7 +2,9 @@
 
 import logging
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Protocol
 
 import faust
@@ -13,10 +15,13 @@ from faust.types import TP, StreamT
 from stream.broker.positions import Drop, Positions, SeekTo
 from stream.broker.transport import Run
 from stream.errors import EventError
+from stream.flow.decoded_events import DecodedEvents
 from stream.flow.intake import Chunk, Intake
 from stream.records.dead_letters import SourceRecord, dead_letter
 from stream.records.erasures import ERASURES, decode_erasure
 from stream.records.events import decode_event
+from stream.records.fetched_records import FetchedRecords
+from stream.records.plain_events import PlainEvents
 from stream.users.admission import AdmissionPolicy, refuse_future
 
 logger = logging.getLogger(__name__)
@@ -80,8 +85,7 @@ class BatchAgents:
             await self._app.consumer.seek(tp, verdict.offset)
         if isinstance(verdict, SeekTo | Drop):
             return
-        expected = records[0].offset + verdict.num_known
-        fresh = [record for record in records if record.offset >= expected]
+        fresh = records[bisect_left(records, offsets.start + verdict.num_known, key=attrgetter("offset")) :]
         for start in range(0, len(fresh), CHUNK_RECORDS):
             chunk = decode(tp, fresh[start : start + CHUNK_RECORDS], int(time.time() * 1000))
             if not await self._intake.put(chunk):
@@ -98,6 +102,10 @@ def decode_chunk(tp: TP, kind: int, records: Sequence[Record], policy: Admission
         policy: refuses events from the future.
         now_ms: written on dead letters.
     """
+    if isinstance(records, FetchedRecords):
+        plain = PlainEvents.of(kind, records, policy.max_future_ms)
+        if plain is not None:
+            return _plain_chunk(tp, kind, records, plain)
     events, hashes, dead_letters = [], [], []
     for record in records:
         try:
@@ -116,6 +124,19 @@ def decode_chunk(tp: TP, kind: int, records: Sequence[Record], policy: Admission
         events=events,
         hashes=np.array(hashes, np.uint64),
         dead_letters=dead_letters,
+        timestamp_ms=records[0].timestamp,
+    )
+
+
+def _plain_chunk(tp: TP, kind: int, records: FetchedRecords, events: PlainEvents) -> Chunk:
+    return Chunk(
+        tp,
+        kind,
+        next_offset=records[-1].offset + 1,
+        num_records=len(records),
+        events=DecodedEvents.of_plain(events),
+        hashes=np.fromiter(map(xxhash.xxh3_64_intdigest, records.values()), np.uint64, len(records)),
+        dead_letters=[],
         timestamp_ms=records[0].timestamp,
     )
 

@@ -27,6 +27,7 @@ from stream.flow.teacher import Teacher
 from stream.flow.top_items import TopItems
 from stream.flow.updater import Updater
 from stream.records.packed_records import PackedRecords
+from stream.records.plain_events import compile_reading
 from stream.records.record_batch import compile_layout
 from stream.settings import Settings
 from stream.status import WorkerState, WorkerStatus
@@ -90,6 +91,7 @@ class Engine:
         self.learner.compile(compilation_cache)
         self.updater.compile()
         compile_layout()
+        compile_reading()
         self._compilations_at_start = self._compilations
 
     def begin(self, incarnation: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from faust.types import TP
 
 from stream.broker.positions import Positions
+from stream.flow.decoded_events import DecodedEvents
 from stream.records.erasures import Erasure
 from stream.records.events import Event
 from stream.records.updates import EncodedRecord
@@ -34,11 +35,18 @@ class Chunk:
     kind: int
     next_offset: int
     num_records: int
-    events: list[Event]
+    events: list[Event] | DecodedEvents
     hashes: np.ndarray
     dead_letters: list[EncodedRecord]
     erasures: list[Erasure] = field(default_factory=list)
     timestamp_ms: int = 0
+
+    def times_ms(self, step: int) -> list[int]:
+        """Event times of each `step`-th event."""
+        if isinstance(self.events, DecodedEvents):
+            times_ms: list[int] = self.events.times_ms[::step].tolist()
+            return times_ms
+        return [event.time_ms for event in self.events[::step]]
 
 
 class Intake:

@@ -20,7 +20,7 @@ class RecentLatency:
     def note(self, now_s: float, chunks: Sequence[Chunk]) -> None:
         """The updates of these events have been handed over at `now_s`, seconds since the epoch."""
         step = 1 + sum(len(chunk.events) for chunk in chunks) // SAMPLED_EVENTS
-        sampled = [event.time_ms for chunk in chunks for event in chunk.events[::step]]
+        sampled = [time_ms for chunk in chunks for time_ms in chunk.times_ms(step)]
         if sampled:
             self._ages.append((now_s, now_s * 1000 - np.array(sampled, np.float64)))
         self._forget(now_s)

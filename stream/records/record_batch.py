@@ -12,10 +12,10 @@ from stream.records.packed_records import PackedRecords
 from stream.records.updates import EncodedRecord
 
 _NUM_SEQUENCES = 2**31
-_HEAD = struct.Struct(">qiibIhiqqqhii")
-HEAD_BYTES = _HEAD.size
-_LENGTH_BEGINS, _CRC_AT, _CHECKED_FROM = 12, 17, 21
-_MAGIC = 2  # of the format
+HEAD = struct.Struct(">qiibIhiqqqhii")
+HEAD_BYTES = HEAD.size
+LENGTH_BEGINS, _CRC_AT, CHECKED_FROM = 12, 17, 21
+MAGIC = 2  # of the format
 _NO_LEADER_EPOCH = -1
 _PLAIN = 0  # attributes: not compressed, a producer's time, no transaction
 
@@ -56,8 +56,8 @@ def record_batch(records: PackedRecords, origin: Origin, time_ms: int, max_bytes
     out = np.empty(size, np.uint8)
     end = _lay_out(out, records.content, records.lengths, records.num_headers[:count])
     content = out.data[:end]
-    _HEAD.pack_into(content, 0, *_head(end, count, time_ms, origin))
-    content[_CRC_AT:_CHECKED_FROM] = crc32c(content[_CHECKED_FROM:]).to_bytes(4)
+    HEAD.pack_into(content, 0, *_head(end, count, time_ms, origin))
+    content[_CRC_AT:CHECKED_FROM] = crc32c(content[CHECKED_FROM:]).to_bytes(4)
     return RecordBatch(content, count)
 
 
@@ -73,7 +73,7 @@ def next_sequence(sequence: int, num_records: int) -> int:
 
 def _head(end: int, count: int, time_ms: int, origin: Origin) -> tuple[int, ...]:
     offset = crc = 0  # the one is the broker's to give, the other comes last
-    first = offset, end - _LENGTH_BEGINS, _NO_LEADER_EPOCH, _MAGIC, crc, _PLAIN
+    first = offset, end - LENGTH_BEGINS, _NO_LEADER_EPOCH, MAGIC, crc, _PLAIN
     return *first, count - 1, time_ms, time_ms, *origin, count
 
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import sys
-from typing import Any, cast
+from typing import Any
 
 import faust
 from faust.types import TP
@@ -16,8 +16,8 @@ from faust.types import TP
 from models.inputs.features import CLICK
 from stream.broker.positions import Positions
 from stream.flow.agents import BatchAgents
+from stream.flow.columns import EventColumns
 from stream.flow.intake import Intake
-from stream.records.events import Click
 from stream.users.admission import AdmissionPolicy
 
 NEVER_LATE = AdmissionPolicy(allowed_lateness_ms=2**31, max_future_ms=2**31)
@@ -47,7 +47,7 @@ class CountingApp(faust.App):
         while not self.should_stop:
             await self._intake.wait(0.2)
             for chunk in self._intake.take(1_000):
-                items = " ".join(cast(Click, event).item_id for event in chunk.events)
+                items = " ".join(EventColumns.of_chunks([chunk]).subjects)
                 os.write(self._log, f"{chunk.tp.partition} {items}\n".encode())
                 await asyncio.sleep(0.002)  # as much as a small micro-batch takes
                 await self.consumer.commit_exactly({chunk.tp: chunk.next_offset})  # type: ignore[attr-defined]

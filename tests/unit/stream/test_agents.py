@@ -1,9 +1,12 @@
+import pytest
 from faust.types import TP
 
 from models.inputs.features import CLICK
 from stream.flow.agents import decode_chunk
+from stream.flow.columns import EventColumns
 from stream.records.dead_letters import MAX_KEPT_BYTES
 from stream.records.events import encode_event
+from tests.support.batches import fetched
 from tests.support.builders import A_POLICY, NOW_MS, ARecord, a_click
 
 TP0 = TP("clicks", 0)
@@ -47,6 +50,39 @@ def test_a_value_too_long_for_a_broker_is_cut_and_says_so():
 
     assert len(letter.value) == MAX_KEPT_BYTES
     assert dict(letter.headers)["value.cut_from_bytes"] == b"1000000"
+
+
+@pytest.mark.parametrize(
+    "odd", [b'{"user_id":"u1","item_id":"\\u00e9","time_ms":1}', b"{", None], ids=["odd", "bad", "none"]
+)
+def test_records_in_columns_become_the_chunk_that_they_become_one_by_one(odd):
+    plain = encode_event(a_click(event_id="e1"))
+    for some in ([plain] * 3, [plain, (b"u1", odd), plain]):
+        records = fetched(some, time_ms=NOW_MS)
+
+        in_columns, by_one = decoded(*records), decode_chunk(TP0, CLICK, records, A_POLICY, NOW_MS + 1)
+
+        assert (in_columns.next_offset, in_columns.num_records) == (by_one.next_offset, by_one.num_records) == (3, 3)
+        assert in_columns.dead_letters == by_one.dead_letters
+        assert in_columns.timestamp_ms == by_one.timestamp_ms == NOW_MS
+        assert in_columns.times_ms(2) == by_one.times_ms(2)
+        columns = [vars(EventColumns.of_chunks([chunk])) for chunk in (in_columns, by_one)]
+        assert {name: column.tolist() for name, column in columns[0].items()} == {
+            name: column.tolist() for name, column in columns[1].items()
+        }
+
+
+def test_micro_batches_may_have_chunks_of_both_sorts():
+    click, other = encode_event(a_click("u1")), encode_event(a_click("u2"))
+    in_columns = decode_chunk(TP0, CLICK, fetched([click, other], time_ms=NOW_MS), A_POLICY, NOW_MS)
+    by_one = decoded(a_good_record(2))
+
+    events = EventColumns.of_chunks([by_one, by_one, in_columns, by_one])
+
+    assert events.user_ids.tolist() == ["u1", "u1", "u1", "u2", "u1"]
+    assert events.hashes.tolist() == [
+        int(chunk.hashes[at]) for chunk, at in [(by_one, 0), (by_one, 0), (in_columns, 0), (in_columns, 1), (by_one, 0)]
+    ]
 
 
 def test_a_clock_set_forward_changes_nothing_but_the_time_on_dead_letters():

@@ -16,6 +16,7 @@ from checkpoints.store import CheckpointStore
 from stream.broker.positions import Positions
 from stream.broker.publisher import Publisher
 from stream.flow.agents import decode_chunk
+from stream.flow.columns import EventColumns
 from stream.flow.engine import Engine
 from stream.flow.intake import Chunk, Intake
 from stream.flow.learning import LATE_BATCHES, MAX_PENDING_BATCHES
@@ -131,7 +132,7 @@ async def test_a_worker_that_is_behind_sends_every_update_whatever_comes_between
     async with flowing(engine, intake, tmp_path, policy) as sent:
         await wait_until_async(partial(is_empty, intake), 20)
 
-    users = [{event.user_id.encode() for chunk in chunks for event in chunk.events} for chunks in good]
+    users = [{user_id.encode() for user_id in EventColumns.of_chunks(chunks).user_ids} for chunks in good]
     assert Counter(sent[policy.updates_topic]) == Counter(user for of_batch in users for user in of_batch)
     assert len(sent[policy.dead_letters_topic]) == EVENTS * (len(good) // 2)
 
