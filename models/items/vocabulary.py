@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.config import ModelConfig
-from models.items.keys import FewKeys, Keys
+from models.items.keys import FewKeys, Keys, PackedKeys
 from models.saving import Array, Column, Saved, State, part_of
 
 EVICT_RATIO = 1 / 64  # of the pool leaves at a time: finding the least recently used costs a pass over the pool
@@ -203,7 +203,8 @@ class ItemVocabulary:
         self._num_fallback = config.num_fallback_items
         self._admission_count = config.item_admission_count
         self._expiry = config.item_expiry_events
-        self._table = SlotTable(config.max_items, first=1 + config.num_fallback_items)
+        first = 1 + config.num_fallback_items
+        self._table = SlotTable(config.max_items, first, PackedKeys(first + config.max_items))
         self._num_seen: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -235,6 +236,10 @@ class ItemVocabulary:
     def key_of(self, slot: int) -> str:
         """The item in a slot; raises KeyError where there is none."""
         return self._table.key_of(slot)
+
+    def names_of(self, slots: Array) -> list[str]:
+        """The items in `[slots]`, empty where there is none."""
+        return self._table.names_of(slots)
 
     def keys(self) -> Iterator[str]:
         """All items that have a slot of their own."""

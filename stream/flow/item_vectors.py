@@ -57,7 +57,7 @@ class ItemVectorFeed:
 
     def _collected(self, slots: Array) -> dict[int, PackedRecords]:
         vectors = self._learner.item_vectors(slots)
-        ids = [self._item_id(slot) for slot in slots.tolist()]
+        ids = [name or None for name in self._learner.items.names_of(slots)]
         similarity = np.einsum("nd,nd->n", vectors, self._published[slots])
         is_same_item = np.array([self._is_there(*item) for item in zip(slots.tolist(), ids, strict=True)], bool)
         moved = np.flatnonzero((1 - similarity >= self._min_distance) | ~is_same_item)
@@ -108,9 +108,3 @@ class ItemVectorFeed:
 
     def _partition_of(self, item_id: str) -> int:
         return int((murmur2(item_id.encode()) & 0x7FFFFFFF) % self._num_partitions)
-
-    def _item_id(self, slot: int) -> str | None:
-        try:
-            return self._learner.items.key_of(slot)
-        except KeyError:
-            return None

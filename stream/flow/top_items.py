@@ -1,6 +1,7 @@
 """Recommendations by item id: what the learner ranks first, without what the user has just had."""
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -36,9 +37,10 @@ def top_items(reader: Reader, windows: WindowBatch, policy: TopItemsPolicy) -> l
     """A list for each of `[n]` whole windows, best first: item ids, and how probable each is as the next one."""
     wanted = RecommendPolicy(policy.count, policy.diversity)
     slots, scores = reader.recommend(windows, unwanted(windows, policy.leave_out), wanted)
+    names = iter(reader.items.names_of(slots.reshape(-1)))
     return [
-        [(reader.items.key_of(slot), round(score, SCORE_DECIMALS)) for slot, score in zip(*pair, strict=True) if slot]
-        for pair in zip(slots.tolist(), scores.tolist(), strict=True)
+        [(name, round(score, SCORE_DECIMALS)) for name, score in zip(islice(names, len(row)), row, strict=True) if name]
+        for row in scores.tolist()
     ]
 
 

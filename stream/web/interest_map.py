@@ -81,7 +81,7 @@ def items_in_sight(engine: Engine) -> ItemsInSight:
     reader = engine.learner.served
     popular = reader.popular_items(NUM_ITEMS)
     return ItemsInSight(
-        [reader.items.key_of(slot) for slot in popular.slots.tolist()],
+        reader.items.names_of(popular.slots),
         reader.item_vectors(popular.slots),
         popular.share,
     )
