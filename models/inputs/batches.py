@@ -10,6 +10,7 @@ from models.inputs.layout import Array, Layout
 from models.inputs.packing import Packed, distinct, pack
 
 PADDED_SIZES = (32, 256, 1024)  # windows or items of one call; more are done in chunks of the largest
+MANY_WINDOWS = 1_024  # reading so many takes milliseconds: two more rooms save some of them
 FEW_WINDOWS = 128  # so few are read in a millisecond whatever their room is; each room is a compilation
 
 
@@ -105,12 +106,15 @@ def rooms(batch: int, time: int) -> tuple[Room, ...]:
     """The few sizes that a batch of windows comes in, each enough for what the one before holds, the last for any.
 
     Newcomers' windows, usual ones, full ones, full ones of searchers, and anything. Room for a search costs as much as
-    for several events, so that full windows without it are learned in seven eighths of the time.
+    for several events, so that full windows without it are learned in seven eighths of the time. Many windows have two
+    more sizes between the first three.
     """
-    everything, usual, few = batch * time, -(-batch * time // 3), -(-batch * time // 6)
+    everything, half, usual, quarter, few = (-(-batch * time // part) for part in (1, 2, 3, 4, 6))
     if batch <= FEW_WINDOWS:
         return (Room(everything, everything, is_shared=False),)
-    sizes = (few, batch // 4), (usual, batch), (everything, batch), (everything, usual)
+    sizes = [(few, batch // 4), (usual, batch), (everything, batch), (everything, usual)]
+    if batch >= MANY_WINDOWS:
+        sizes[1:2] = (quarter, batch // 2), (usual, batch), (half, batch)
     some = (Room(events, max(1, min(queries, events))) for events, queries in sizes)
     return *some, Room(everything, everything, is_shared=False)
 
