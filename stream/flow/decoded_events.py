@@ -73,5 +73,5 @@ def _number(event: Event) -> float:
         return event.value or 0.0
     if isinstance(event, Purchase):
         quantity = 1.0 if event.quantity is None else event.quantity
-        return quantity * (1.0 if event.price is None else event.price)
+        return quantity * (1.0 if event.price is None else event.price) + 0.0  # there is but one 0
     return 0.0

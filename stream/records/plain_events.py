@@ -69,9 +69,9 @@ class PlainEvents(NamedTuple):
             records: at least one.
             max_future_ms: how far an event may be ahead of its record.
         """
-        if records.spans.min() < 0:
-            return None  # a key or a value is None
-        begins, ends = records.spans[[0, -1], [0, 3]].tolist()
+        begins, ends = int(records.spans[0, 0]), int(records.spans[-1, 3])
+        if begins < 0 or ends < 0:
+            return None
         content, count = np.frombuffer(records.content, np.uint8)[begins:ends], len(records)
         users, subjects, event_ids = (np.empty((count, 2), np.int64) for _ in range(3))
         events = cls(content, users, subjects, event_ids, np.empty(count, np.int64), np.empty(count))
@@ -93,7 +93,8 @@ def _read(events: PlainEvents, spans: Array, recorded_ms: Array, kind: int, max_
     found, numbers = np.empty((_NUM_NAMES, 2), np.int64), np.empty(_NUM_NAMES)
     for i in range(len(spans)):
         found[:] = -1
-        if not _read_members(content[: spans[i, 3]], spans[i, 2], kind, found, numbers):
+        is_none = spans[i, 0] < 0 or spans[i, 2] < 0
+        if is_none or not _read_members(content[: spans[i, 3]], spans[i, 2], kind, found, numbers):
             return False
         if found[_USER, 0] < 0 or found[about, 0] < 0 or found[_TIME, 0] < 0:
             return False
@@ -115,10 +116,10 @@ def _read(events: PlainEvents, spans: Array, recorded_ms: Array, kind: int, max_
 @inlined
 def _number(kind: int, found: Array, numbers: Array) -> float:
     if kind == CLICK:
-        return numbers[_VALUE] if found[_VALUE, 0] >= 0 else 0.0
+        return numbers[_VALUE] + 0.0 if found[_VALUE, 0] >= 0 else 0.0  # there is but one 0
     if kind == PURCHASE:
         quantity = numbers[_QUANTITY] if found[_QUANTITY, 0] >= 0 else 1.0
-        return quantity * (numbers[_PRICE] if found[_PRICE, 0] >= 0 else 1.0)
+        return quantity * (numbers[_PRICE] if found[_PRICE, 0] >= 0 else 1.0) + 0.0
     return 0.0
 
 

@@ -19,7 +19,7 @@ from stream.flow.engine import Engine
 from stream.settings import Settings
 from tests.benchmark.figures import Figure, say, show
 from tests.benchmark.process import set_up_as_worker
-from tests.benchmark.profile_event import chunks_of
+from tests.benchmark.profile_event import decoded, fetch
 from tests.benchmark.shop import Record, Shop
 
 COMMAND = ".venv/bin/python -m tests.benchmark.compilations"
@@ -47,7 +47,7 @@ def live(engine: Engine, settings: Settings, num_batches: int) -> None:
     for number in range(num_batches):
         size = int(random.integers(1, LARGEST) if random.random() < 0.5 else random.integers(1, 40))
         records: list[Record] = list(islice(sources[random.integers(len(sources))], size))
-        engine.process(chunks_of(records, settings, offset))
+        engine.process(decoded(fetch(records, settings, offset), settings))
         offset += size
         is_behind = bool(random.integers(2))
         while engine.learner.num_pending > random.integers(settings.learn_batch_size):

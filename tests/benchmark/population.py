@@ -1,7 +1,6 @@
 """Engines with many users and items, without living through all that it took to get there."""
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from models.saving import State, part_of, state_of
 from stream.flow.engine import Engine
 from stream.settings import Settings
-from tests.benchmark.profile_event import chunks_of
+from tests.benchmark.profile_event import decoded, fetches
 from tests.benchmark.shop import Record, Shop
 
 USER_ROWS = ("updater/windows/", "updater/admission/", "updater/interests/")
@@ -18,10 +17,8 @@ KNOWN_AT_ONCE = 1_024
 
 def feed(engine: Engine, settings: Settings, records: Iterator[Record]) -> None:
     """Let micro-batches through, and learn nothing."""
-    offset, size = 0, settings.micro_batch_size
-    while batch := list(islice(records, size)):
-        engine.process(chunks_of(batch, settings, offset))
-        offset += len(batch)
+    for fetched in fetches(records, settings):
+        engine.process(decoded(fetched, settings))
 
 
 def lived(settings: Settings, shop: Shop, history: int, first_ms: int) -> State:

@@ -11,15 +11,19 @@ import argparse
 import cProfile
 import pstats
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from faust.types import TP
 
-from stream.flow.agents import decode_chunk
+from stream.flow.agents import CHUNK_RECORDS, decode_chunk
 from stream.flow.engine import Engine
 from stream.flow.intake import Chunk
 from stream.flow.slices import admission_policy
+from stream.records.fetched_records import FetchedRecords, read_batches
+from stream.records.packed_records import PackedRecords
+from stream.records.record_batch import Origin, record_batch
+from stream.records.updates import EncodedRecord
 from stream.settings import Settings
 from tests.benchmark.process import set_up_as_worker
 from tests.benchmark.shop import Shop
@@ -49,16 +53,8 @@ LINES = (  # label, file's end, function
 TOLD_EVERY = 16_384  # events of about a second: item vectors that moved
 
 
-@dataclass(frozen=True)
-class Record:
-    """A consumed record."""
-
-    key: bytes
-    value: bytes
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
+Sent = tuple[int, bytes, bytes]  # kind, key and value
+Fetch = Sequence[tuple[TP, int, FetchedRecords]]  # of a micro-batch: where records come from, their kind, and they
 
 
 def ready_engine(settings: Settings) -> Engine:
@@ -70,27 +66,46 @@ def ready_engine(settings: Settings) -> Engine:
     return engine
 
 
-def chunks_of(records: list[tuple[int, bytes, bytes]], settings: Settings, first_offset: int) -> list[Chunk]:
-    """A micro-batch as the agents would hand it over: decoded, a chunk a topic."""
-    chunks = []
+def fetch(records: Iterable[Sent], settings: Settings, first_offset: int = 0) -> Fetch:
+    """A micro-batch as it is when it has been fetched, all of a topic in a batch."""
+    runs = []
     now_ms = int(time.time() * 1000)
+    sent = list(records)
     for topic, kind in settings.kind_of_topic.items():
-        own = [Record(key, value, topic, 0, 0, now_ms) for of_kind, key, value in records if of_kind == kind]
-        if own:
-            tp = TP(topic, first_offset % settings.partitions)
-            chunks.append(decode_chunk(tp, kind, own, admission_policy(settings), now_ms))
-    return chunks
+        own = PackedRecords.of(EncodedRecord(key, value) for of_kind, key, value in sent if of_kind == kind)
+        if len(own):
+            batch = record_batch(own, Origin(0, 0, 0), now_ms, max_bytes=2**31)
+            read = read_batches(bytes(batch.content), 0, check_crc=True)
+            assert read, "what we lay out ourselves is not compressed"
+            runs.append((TP(topic, first_offset % settings.partitions), kind, read[0]))
+    return runs
 
 
-def drain(engine: Engine, settings: Settings, records: list[tuple[int, bytes, bytes]]) -> None:
-    """What the flow does under load: a micro-batch, then learning until little waits."""
+def fetches(records: Iterator[Sent], settings: Settings) -> list[Fetch]:
+    """All micro-batches of so many records."""
     size = settings.micro_batch_size
-    for start in range(0, len(records), size):
-        outcome = engine.process(chunks_of(records[start : start + size], settings, start))
+    in_turn = iter(lambda: list(islice(records, size)), [])
+    return [fetch(some, settings, number * size) for number, some in enumerate(in_turn)]
+
+
+def decoded(fetched: Fetch, settings: Settings) -> list[Chunk]:
+    """As the agents would hand it over."""
+    policy, now_ms = admission_policy(settings), int(time.time() * 1000)
+    return [
+        decode_chunk(tp, kind, records[start : start + CHUNK_RECORDS], policy, now_ms)
+        for tp, kind, records in fetched
+        for start in range(0, len(records), CHUNK_RECORDS)
+    ]
+
+
+def drain(engine: Engine, settings: Settings, micro_batches: Iterable[Fetch]) -> None:
+    """What the flow does under load: a micro-batch, then learning until little waits."""
+    for number, fetched in enumerate(micro_batches):
+        outcome = engine.process(decoded(fetched, settings))
         _ = outcome.updates
         while engine.learner.num_pending >= settings.learn_batch_size:
             engine.teacher.learn_batch(is_behind=True)
-        if start % TOLD_EVERY < size:
+        if number * settings.micro_batch_size % TOLD_EVERY < settings.micro_batch_size:
             for _ in engine.moved_item_vectors():
                 pass
 
@@ -115,18 +130,18 @@ def main() -> None:
     settings = Settings.load()
     engine = ready_engine(settings)
     records = Shop(asked.users, asked.items).records(2 * asked.events, int(time.time() * 1000) - 2 * asked.events)
-    drain(engine, settings, list(islice(records, asked.events)))  # users and items get their places
+    drain(engine, settings, fetches(islice(records, asked.events), settings))  # users and items get their places
     half = asked.events // 2
+    plain, profiled = fetches(islice(records, half), settings), fetches(islice(records, half), settings)
     began_s = time.process_time()
-    drain(engine, settings, list(islice(records, half)))
+    drain(engine, settings, plain)
     spent = 1e6 * (time.process_time() - began_s) / half
-    measured = list(records)
     profile = cProfile.Profile()
-    profile.runcall(drain, engine, settings, measured)
+    profile.runcall(drain, engine, settings, profiled)
     stats = pstats.Stats(profile)
     if asked.dump:
         stats.dump_stats(asked.dump)
-    for label, of_line in table(stats, len(measured)):
+    for label, of_line in table(stats, half):
         print(f"{label:<34}{of_line:8.1f} us")
     print(f"{'all of it, of the processor':<34}{spent:8.1f} us, {1e6 / spent:,.0f} events/s of one core")
 

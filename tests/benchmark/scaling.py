@@ -21,7 +21,7 @@ from tests.benchmark import pictures
 from tests.benchmark.figures import Figure, say, show
 from tests.benchmark.population import lived, multiplied, settle
 from tests.benchmark.process import set_up_as_worker
-from tests.benchmark.profile_event import drain
+from tests.benchmark.profile_event import drain, fetches
 from tests.benchmark.shop import Shop
 
 COMMAND = ".venv/bin/python -m tests.benchmark.scaling"
@@ -59,9 +59,9 @@ class Cost:
 
     def _drain(self, count: int) -> float:
         """Seconds of the processor for so many events, what the device has yet to compute of them included."""
-        records = list(islice(self._records, count))
+        micro_batches = fetches(islice(self._records, count), self._settings)
         began_s = time.process_time()
-        drain(self._engine, self._settings, records)
+        drain(self._engine, self._settings, micro_batches)
         self._engine.learner.item_vectors(np.ones(1, np.int32))
         return time.process_time() - began_s
 

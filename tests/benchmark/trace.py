@@ -14,7 +14,7 @@ import jax
 
 from stream.settings import Settings
 from tests.benchmark.figures import say
-from tests.benchmark.profile_event import drain, ready_engine
+from tests.benchmark.profile_event import drain, fetches, ready_engine
 from tests.benchmark.shop import Shop
 
 WARM_UP = 20_480  # events
@@ -28,9 +28,10 @@ def main() -> None:
     settings = Settings.load()
     engine = ready_engine(settings)
     records = Shop().records(WARM_UP + asked.events, int(time.time() * 1000))
-    drain(engine, settings, list(islice(records, WARM_UP)))
+    drain(engine, settings, fetches(islice(records, WARM_UP), settings))
+    traced = fetches(records, settings)
     with jax.profiler.trace(str(asked.folder), create_perfetto_trace=True):
-        drain(engine, settings, list(records))
+        drain(engine, settings, traced)
     for path in sorted(asked.folder.rglob("perfetto_trace.json.gz")):
         say(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
 
