@@ -46,13 +46,13 @@ class DecodedEvents:
     @classmethod
     def of_plain(cls, events: PlainEvents) -> Self:
         """Each in its place."""
-        content = events.content.tobytes().decode("latin-1")  # a character a byte; what is an event's is ASCII
+        content = events.content.tobytes().decode("latin-1")  # a character a byte, so that spans hold
         event_ids = np.full(len(events.times_ms), NO_ID, np.uint64)
         with_id = np.flatnonzero(events.event_ids[:, 0] >= 0)
         if len(with_id):
-            event_ids[with_id] = _hashed(pieces(content, events.event_ids[with_id]))
+            event_ids[with_id] = _hashed(_texts(content, events.event_ids[with_id]))
         return cls(
-            pieces(content, events.users), pieces(content, events.subjects), events.times_ms, events.numbers, event_ids
+            _texts(content, events.users), _texts(content, events.subjects), events.times_ms, events.numbers, event_ids
         )
 
     def __len__(self) -> int:
@@ -62,6 +62,12 @@ class DecodedEvents:
 def hash_event_id(event_id: str | None) -> int:
     """A 64-bit hash that is never `NO_ID`; of two different ids one in 2^64 pairs agrees."""
     return NO_ID if event_id is None else xxhash.xxh3_64_intdigest(event_id.encode()) or 1
+
+
+def _texts(content: str, spans: Array) -> list[str]:
+    """What lies between, which is UTF-8."""
+    found = pieces(content, spans)
+    return found if all(map(str.isascii, found)) else [text.encode("latin-1").decode() for text in found]
 
 
 def _hashed(event_ids: Iterable[str | None]) -> Array:

@@ -1,6 +1,6 @@
 """Fetched records of a partition in columns, found by a loop that needs no interpreter: no object for each. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import AnyStr, NamedTuple, Self, overload
 
@@ -54,9 +54,18 @@ class FetchedRecords(Sequence[FetchedRecord]):
         """A record, or some in columns again."""
         if isinstance(index, slice):
             return type(self)(self.content, self.offsets[index], self.times_ms[index], self.spans[index])
-        spans = self.spans[index].tolist()
-        key, value = (None if begins < 0 else self.content[begins:ends] for begins, ends in (spans[:2], spans[2:]))
-        return FetchedRecord(int(self.offsets[index]), int(self.times_ms[index]), key, value)
+        at = range(len(self))[index]
+        (record,) = self[at : at + 1]
+        return record
+
+    def __iter__(self) -> Iterator[FetchedRecord]:
+        """All records, which takes less time than each by itself."""
+        keys, values = (self._pieces(side) for side in np.hsplit(self.spans, 2))
+        return map(FetchedRecord, self.offsets.tolist(), self.times_ms.tolist(), keys, values)
+
+    def _pieces(self, spans: Array) -> list[bytes | None]:
+        found = pieces(self.content, spans)
+        return [piece if begins >= 0 else None for piece, begins in zip(found, spans[:, 0].tolist(), strict=True)]
 
     def values(self) -> list[bytes]:
         """All values, of which none may be None."""

@@ -1,7 +1,7 @@
 """Events of many records at once, read by a loop without the interpreter's lock: such as most producers send. Pure.
 
-Plain is a flat JSON object of ASCII without escapes, whose numbers have no exponent and not too many digits. What is
-not plain may be an event all the same, or not: `events.decode_event` decides, and says what is wrong.
+Plain is a flat JSON object without escapes in its texts, whose numbers have no exponent and not too many digits. What
+is not plain may be an event all the same, or not: `events.decode_event` decides, and says what is wrong.
 """
 
 from typing import NamedTuple, Self
@@ -36,7 +36,15 @@ _NULL = np.frombuffer(b"null", np.uint8)
 _MOST_BYTES = np.array([MAX_QUERY_BYTES if i == _QUERY else MAX_ID_BYTES for i in range(_NUM_NAMES)])
 _IS_BOUNDED = np.array([i in {_USER, _ITEM, _QUERY, _EVENT, _SESSION} for i in range(_NUM_NAMES)])
 _OPEN, _CLOSE, _QUOTE, _BACKSLASH, _COLON, _COMMA, _SPACE, _MINUS, _POINT, _0, _9, _N = b'{}"\\:, -.09n'
-_LAST_VISIBLE = ord("~")
+_DELETE = 0x7F
+_IS_PLAIN = np.array([i >= _SPACE and i not in {_BACKSLASH, _DELETE} for i in range(1 + _DELETE)])
+_BEGIN_SPACES = {0xC2, 0xE1, 0xE2, 0xE3}  # first bytes of all spaces beyond ASCII, and of much else
+_BEGINS_VISIBLE = np.array([_SPACE < i < _DELETE or (i > 0xBF and i not in _BEGIN_SPACES) for i in range(256)])
+_KANA = 0xE3, 0x81  # what begins with no less than these, or other bytes beyond the first, is no space
+_UTF8 = np.array([  # first bytes from and to, second bytes from and to, and how many bytes it is
+    [0xC2, 0xDF, 0x80, 0xBF, 2], [0xE0, 0xE0, 0xA0, 0xBF, 3], [0xE1, 0xEC, 0x80, 0xBF, 3], [0xED, 0xED, 0x80, 0x9F, 3],
+    [0xEE, 0xEF, 0x80, 0xBF, 3], [0xF0, 0xF0, 0x90, 0xBF, 4], [0xF1, 0xF3, 0x80, 0xBF, 4], [0xF4, 0xF4, 0x80, 0x8F, 4],
+])  # fmt: skip
 _MOST_DIGITS = 15  # of which any number, and any power of ten that divides it, is exact: the quotient is the nearest
 _TENS = 10.0 ** np.arange(1 + _MOST_DIGITS)
 
@@ -100,7 +108,7 @@ def _read(events: PlainEvents, spans: Array, recorded_ms: Array, kind: int, max_
             return False
         if not _is_at(content, found[_USER, 0], found[_USER, 1], content[spans[i, 0] :], spans[i, 1] - spans[i, 0]):
             return False
-        if kind == SEARCH and _after_spaces(content, found[about, 0], found[about, 1]) == found[about, 1]:
+        if kind == SEARCH and not _is_visible(content, found[about, 0], found[about, 1]):
             return False
         events.times_ms[i] = np.int64(numbers[_TIME])
         if events.times_ms[i] - recorded_ms[i] > max_future_ms:
@@ -185,14 +193,42 @@ def _text(content: Array, at: int, last: int) -> tuple[int, int]:
     """Where the text within quotes begins, and what follows the quotes; -1 and -1 where it is not plain."""
     if at >= last or content[at] != _QUOTE:
         return -1, -1
-    begins = at + 1
-    for end in range(begins, last):
+    end = at + 1
+    while end < last:
         byte = content[end]
         if byte == _QUOTE:
-            return begins, end + 1
-        if byte < _SPACE or byte > _LAST_VISIBLE or byte == _BACKSLASH:
+            return at + 1, end + 1
+        length = int(_IS_PLAIN[byte]) if byte <= _DELETE else _bytes_of_character(content, end, last)
+        if length == 0:
             break
+        end += length
     return -1, -1
+
+
+@inlined
+def _bytes_of_character(content: Array, at: int, last: int) -> int:
+    """Of one beyond ASCII, 0 where it is not UTF-8: see table 3-7 of the Unicode standard."""
+    lead = content[at]
+    row = 0
+    while row < len(_UTF8) and not _UTF8[row, 0] <= lead <= _UTF8[row, 1]:
+        row += 1
+    if row == len(_UTF8) or at + _UTF8[row, 4] > last:
+        return 0
+    if not _UTF8[row, 2] <= content[at + 1] <= _UTF8[row, 3]:
+        return 0
+    for behind in range(at + 2, at + _UTF8[row, 4]):
+        if content[behind] >> 6 != 0b10:
+            return 0
+    return int(_UTF8[row, 4])
+
+
+@inlined
+def _is_visible(content: Array, begins: int, ends: int) -> bool:
+    """Whether there is anything that is no space for sure, whatever alphabet it is of."""
+    for at in range(begins, ends):
+        if _BEGINS_VISIBLE[content[at]] or (content[at] == _KANA[0] and content[at + 1] >= _KANA[1]):
+            return True
+    return False
 
 
 @inlined

@@ -1,5 +1,7 @@
 """Bytes as no client would write them, guided by coverage: nothing but an `EventError` may come out of a decoder.
 
+And what is read as a plain event must be the event that it is decoded to.
+
 .venv/bin/pip install atheris && .venv/bin/python -m tests.fuzz.decoders -max_total_time=60
 """
 
@@ -8,14 +10,18 @@ import sys
 from pathlib import Path
 
 import atheris
+import numpy as np
 
 with atheris.instrument_imports(include=["stream", "msgspec"]):
     from models.inputs.features import KINDS
     from stream.errors import EventError
+    from stream.flow.decoded_events import DecodedEvents
     from stream.foreign.formats import FORMATS
     from stream.foreign.mapping import EventMapper
     from stream.records.erasures import decode_erasure
-    from stream.records.events import decode_event
+    from stream.records.events import Event, decode_event
+    from stream.records.fetched_records import FetchedRecords
+    from stream.records.plain_events import PlainEvents
     from stream.records.updates import decode_item_vector, decode_update
 
 MAPPERS = [EventMapper(of) for of in FORMATS.values()]
@@ -37,8 +43,13 @@ def decode_all(value: bytes) -> None:
     """Give the same record to every decoder there is."""
     key = b"u1" if len(value) % 8 else value[:8]
     for kind in range(len(KINDS)):
+        event: Event | None = None
         with contextlib.suppress(EventError):
-            decode_event(kind, key, value)
+            event = decode_event(kind, key, value)
+        plain = PlainEvents.of(kind, as_fetched(key, value), MAX_FUTURE_MS)
+        if plain is not None:
+            assert event is not None, "expected that nothing is plain but events"
+            assert repr(DecodedEvents.of_plain(plain)) == repr(DecodedEvents.of([event]))
     with contextlib.suppress(EventError):
         decode_erasure(key, value, NOW_MS, MAX_FUTURE_MS)
     for decode in (decode_update, decode_item_vector):
@@ -47,6 +58,12 @@ def decode_all(value: bytes) -> None:
     for mapper in MAPPERS:
         with contextlib.suppress(EventError):
             mapper.events(value)
+
+
+def as_fetched(key: bytes, value: bytes) -> FetchedRecords:
+    """The record alone."""
+    spans = np.array([[0, len(key), len(key), len(key) + len(value)]])
+    return FetchedRecords(key + value, np.zeros(1, np.int64), np.full(1, NOW_MS), spans)
 
 
 def plant_seeds(folder: Path) -> None:

@@ -21,11 +21,13 @@ names = st.sampled_from([
     "user_id", "item_id", "query", "time_ms", "event_id", "session_id", "category", "value", "quantity", "price",
     "kind", "colour", "user_i", "user_id2", "",
 ])  # fmt: skip
-plain = st.sampled_from(['"u"', '"i 1"', '"click"', '"search"', "null", "0", "-0", "7", "-7", "1.5", "1.50", "0.1"])
+plain = st.sampled_from([
+    '"u"', '"i 1"', '"é"', '"漢 字"', '"😀"', '"click"', '"search"', "null", "0", "-0", "7", "-7", "1.5", "1.50", "0.1",
+])  # fmt: skip
 odd = st.sampled_from([
-    '""', '" "', '"a\\"b"', '"\\u0061"', '"é"', '"\x7f"', '"\n"', "nul", "true", "[]", "{}", "00", "-.5", "1.", "1e3",
-    "123456789012345", "1234567890123456", "0.12345678901234", "0.123456789012345", "9007199254740993", "NaN", "",
-    f'"{"x" * MAX_ID_BYTES}"', f'"{"x" * (MAX_ID_BYTES + 1)}"',
+    '""', '" "', '"a\\"b"', '"\\u0061"', '"\u3000"', '"\xa0"', '"\x7f"', '"\n"', "nul", "true", "[]", "{}", "NaN", "",
+    "00", "-.5", "1.", "1e3", "123456789012345", "1234567890123456", "0.12345678901234", "0.123456789012345",
+    "9007199254740993", f'"{"x" * MAX_ID_BYTES}"', f'"{"x" * (MAX_ID_BYTES + 1)}"',
 ])  # fmt: skip
 values = plain | plain | plain | odd
 spaces = st.sampled_from([*[""] * 20, " ", "  ", "\n"])
@@ -110,6 +112,37 @@ def test_what_producers_send_is_plain(kind, value):
 
     assert plain is not None
     assert columns(DecodedEvents.of_plain(plain)) == decoded(kind, [(b"u", value)] * 3)
+
+
+@given(st.binary(max_size=6), st.sampled_from(["item_id", "event_id", "category", "colour"]))
+@example(b"\xed\xa0\x80", "item_id")  # half of a surrogate pair
+@example(b"\xf4\x90\x80\x80", "event_id")  # beyond the last character
+def test_texts_are_utf_8(bytes_, name):
+    value = b'{"user_id":"u","time_ms":5,"item_id":"i","%b":"%b"}' % (name.encode(), bytes_)
+    value = value.replace(b'"item_id":"i",', b"") if name == "item_id" else value
+    plain = PlainEvents.of(CLICK, fetched([(b"u", value)]), NO_LIMIT_MS)
+    if plain is not None:
+        assert columns(DecodedEvents.of_plain(plain)) == decoded(CLICK, [(b"u", value)])
+
+
+@pytest.mark.parametrize("first", range(0, 0x110000, 0x1000))
+def test_every_character_may_stand_in_a_text_and_a_query_of_spaces_is_none(first):
+    characters = [chr(number) for number in range(max(first, 0x80), first + 0x1000) if not 0xD800 <= number < 0xE000]
+    clicks = [encode_event(a_click("u", item=character)) for character in characters]
+    if clicks:
+        plain = PlainEvents.of(CLICK, fetched(clicks), NO_LIMIT_MS)
+        assert plain is not None
+        assert DecodedEvents.of_plain(plain).subjects == characters
+    for space in filter(str.isspace, characters):
+        assert PlainEvents.of(SEARCH, fetched([encode_event(a_search("u", space))]), NO_LIMIT_MS) is None
+
+
+@pytest.mark.parametrize("query", ["red", "é", "ж", "漢", "すし", "ー", "😀", "\u2003x"])
+def test_a_query_may_be_of_any_alphabet(query):
+    plain = PlainEvents.of(SEARCH, fetched([encode_event(a_search("u", query))]), NO_LIMIT_MS)
+
+    assert plain is not None
+    assert DecodedEvents.of_plain(plain).subjects == [query]
 
 
 def test_an_event_from_the_future_is_not_plain():
