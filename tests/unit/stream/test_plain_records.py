@@ -15,7 +15,7 @@ from tests.support.batches import a_batch
 PARTITION = TopicPartition("clicks", 2)
 FEW = [(b"ann", b"{}"), (None, b"1"), (b"bob", None)]
 MANY = [(b"%d" % number, b"x" * 100) for number in range(1 + MANY_BYTES // 100)]
-GZIP = 1
+CODECS = {1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}  # as Kafka numbers them
 
 
 def a_result(content: bytes, begins: int = 0) -> Any:
@@ -97,9 +97,10 @@ async def test_nothing_is_handed_out_of_a_partition_that_is_read_from_elsewhere_
     assert not result.has_more()
 
 
-async def test_what_is_compressed_is_handed_out_as_it_is_parsed():
-    varied = [(b"%d" % number, b"%d" % number**9) for number in range(800)]
-    content = a_batch(varied, compression=GZIP)
+@pytest.mark.parametrize("codec", CODECS)
+async def test_what_is_compressed_is_handed_out_as_it_is_parsed(codec):
+    varied = [(b"%d" % number, b"%d" % number**9) for number in range(2_000)]
+    content = a_batch(varied, compression=codec)
     assert len(content) > MANY_BYTES
     result = put(content)
 
