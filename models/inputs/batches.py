@@ -1,5 +1,6 @@
 """What a step is given: examples as indices into the few table rows that they touch. Plain numpy, static shapes."""
 
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -114,8 +115,9 @@ def rooms(batch: int, time: int) -> tuple[Room, ...]:
         return (Room(everything, everything, is_shared=False),)
     sizes = [(few, batch // 4), (usual, batch), (everything, batch), (everything, usual)]
     if batch >= MANY_WINDOWS:
-        sizes[1:2] = (quarter, batch // 2), (usual, batch), (half, batch)
-    some = (Room(events, max(1, min(queries, events))) for events, queries in sizes)
+        sizes += [(quarter, batch // 2), (half, batch)]
+    in_order = sorted(sizes, key=itemgetter(0))
+    some = (Room(events, max(1, min(queries, events))) for events, queries in in_order)
     return *some, Room(everything, everything, is_shared=False)
 
 

@@ -100,7 +100,8 @@ class _InColumns:
             del result.getall  # its class has one, which hands out what is parsed
             return cast(list[Any], result.getall(max_records))
         records, next_offset = self._read
-        taken, left = records[:max_records], records[len(records[:max_records]) :]
+        taken = records[:max_records]
+        left = records[len(taken) :]
         self._read = left, next_offset
         self._parsed.next_fetch_offset = left[0].offset if left else next_offset
         result._update_position()

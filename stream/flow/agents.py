@@ -5,7 +5,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import faust
 import numpy as np
@@ -19,9 +19,10 @@ from stream.flow.decoded_events import DecodedEvents
 from stream.flow.intake import Chunk, Intake
 from stream.records.dead_letters import SourceRecord, dead_letter
 from stream.records.erasures import ERASURES, decode_erasure
-from stream.records.events import decode_event
+from stream.records.events import Event, decode_event
 from stream.records.fetched_records import FetchedRecords
 from stream.records.plain_events import PlainEvents
+from stream.records.updates import EncodedRecord
 from stream.users.admission import AdmissionPolicy, refuse_future
 
 logger = logging.getLogger(__name__)
@@ -102,11 +103,39 @@ def decode_chunk(tp: TP, kind: int, records: Sequence[Record], policy: Admission
         policy: refuses events from the future.
         now_ms: written on dead letters.
     """
-    if isinstance(records, FetchedRecords):
-        plain = PlainEvents.of(kind, records, policy.max_future_ms)
-        if plain is not None:
-            return _plain_chunk(tp, kind, records, plain)
-    events, hashes, dead_letters = [], [], []
+    decoded = _together(kind, records, policy) or _one_by_one(tp, kind, records, policy, now_ms)
+    return Chunk(
+        tp,
+        kind,
+        next_offset=records[-1].offset + 1,
+        num_records=len(records),
+        events=decoded.events,
+        hashes=np.array(decoded.hashes, np.uint64),
+        dead_letters=decoded.dead_letters,
+        timestamp_ms=records[0].timestamp,
+    )
+
+
+class _Decoded(NamedTuple):
+    """As of `Chunk`."""
+
+    events: list[Event] | DecodedEvents
+    hashes: list[int]
+    dead_letters: list[EncodedRecord]
+
+
+def _together(kind: int, records: Sequence[Record], policy: AdmissionPolicy) -> _Decoded | None:
+    """None where one of them needs a closer look, or all are few."""
+    if not isinstance(records, FetchedRecords):
+        return None
+    events = PlainEvents.of(kind, records, policy.max_future_ms)
+    if events is None:
+        return None
+    return _Decoded(DecodedEvents.of_plain(events), [*map(xxhash.xxh3_64_intdigest, records.values())], [])
+
+
+def _one_by_one(tp: TP, kind: int, records: Sequence[Record], policy: AdmissionPolicy, now_ms: int) -> _Decoded:
+    events, hashes, dead_letters = list[Event](), list[int](), list[EncodedRecord]()
     for record in records:
         try:
             event = decode_event(kind, record.key, record.value)
@@ -116,29 +145,7 @@ def decode_chunk(tp: TP, kind: int, records: Sequence[Record], policy: Admission
             continue
         events.append(event)
         hashes.append(xxhash.xxh3_64_intdigest(record.value or b""))
-    return Chunk(
-        tp,
-        kind,
-        next_offset=records[-1].offset + 1,
-        num_records=len(records),
-        events=events,
-        hashes=np.array(hashes, np.uint64),
-        dead_letters=dead_letters,
-        timestamp_ms=records[0].timestamp,
-    )
-
-
-def _plain_chunk(tp: TP, kind: int, records: FetchedRecords, events: PlainEvents) -> Chunk:
-    return Chunk(
-        tp,
-        kind,
-        next_offset=records[-1].offset + 1,
-        num_records=len(records),
-        events=DecodedEvents.of_plain(events),
-        hashes=np.fromiter(map(xxhash.xxh3_64_intdigest, records.values()), np.uint64, len(records)),
-        dead_letters=[],
-        timestamp_ms=records[0].timestamp,
-    )
+    return _Decoded(events, hashes, dead_letters)
 
 
 def decode_erasures(tp: TP, records: Sequence[Record], policy: AdmissionPolicy, now_ms: int) -> Chunk:

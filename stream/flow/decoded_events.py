@@ -59,11 +59,6 @@ class DecodedEvents:
         return len(self.user_ids)
 
 
-def hash_event_id(event_id: str | None) -> int:
-    """A 64-bit hash that is never `NO_ID`; of two different ids one in 2^64 pairs agrees."""
-    return NO_ID if event_id is None else xxhash.xxh3_64_intdigest(event_id.encode()) or 1
-
-
 def _texts(content: str, spans: Array) -> list[str]:
     """What lies between, which is UTF-8."""
     found = pieces(content, spans)
@@ -71,7 +66,12 @@ def _texts(content: str, spans: Array) -> list[str]:
 
 
 def _hashed(event_ids: Iterable[str | None]) -> Array:
-    return np.array([hash_event_id(event_id) for event_id in event_ids], np.uint64)
+    return np.array([_hash(event_id) for event_id in event_ids], np.uint64)
+
+
+def _hash(event_id: str | None) -> int:
+    """64 bits that are never `NO_ID`; of two different ids one in 2^64 pairs agrees."""
+    return NO_ID if event_id is None else xxhash.xxh3_64_intdigest(event_id.encode()) or 1
 
 
 def _number(event: Event) -> float:

@@ -4,6 +4,7 @@ Plain is a flat JSON object without escapes in its texts, whose numbers have no 
 is not plain may be an event all the same, or not: `events.decode_event` decides, and says what is wrong.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -24,17 +25,19 @@ _USER, _ITEM, _QUERY, _TIME, _EVENT, _SESSION, _VALUE, _QUANTITY, _PRICE, _KIND 
 )
 _OTHER = len(_NAMES)  # of a member that is ignored
 _NUM_NAMES = 1 + len(_NAMES)
-_LONGEST_NAME = max(map(len, _NAMES))
-_NAME_LENGTHS = np.array([len(name) for name in _NAMES])
-_NAME_BYTES = np.array([[*name.encode().ljust(_LONGEST_NAME)] for name in _NAMES], np.uint8)
-_IS_MEMBER = np.array([[name in EVENT_CLASS_OF_KIND[kind].__struct_fields__ for name in _NAMES] for kind in range(3)])
-_IS_NUMBER = np.array([i in {_TIME, _VALUE, _QUANTITY, _PRICE} for i in range(_NUM_NAMES)])
-_IS_REQUIRED = np.array([i in {_USER, _ITEM, _QUERY, _TIME, _KIND} for i in range(_NUM_NAMES)])
-_KIND_LENGTHS = np.array([len(kind) for kind in KINDS])
-_KIND_BYTES = np.array([[*kind.encode().ljust(max(map(len, KINDS)))] for kind in KINDS], np.uint8)
+_IS_MEMBER = np.array(
+    [[name in cls.__struct_fields__ for name in _NAMES] for _, cls in sorted(EVENT_CLASS_OF_KIND.items())]
+)
+_IS_NUMBER, _IS_REQUIRED, _IS_BOUNDED = (
+    np.isin(np.arange(_NUM_NAMES), some)
+    for some in (
+        [_TIME, _VALUE, _QUANTITY, _PRICE],
+        [_USER, _ITEM, _QUERY, _TIME, _KIND],
+        [_USER, _ITEM, _QUERY, _EVENT, _SESSION],
+    )
+)
+_MOST_BYTES = np.where(np.arange(_NUM_NAMES) == _QUERY, MAX_QUERY_BYTES, MAX_ID_BYTES)
 _NULL = np.frombuffer(b"null", np.uint8)
-_MOST_BYTES = np.array([MAX_QUERY_BYTES if i == _QUERY else MAX_ID_BYTES for i in range(_NUM_NAMES)])
-_IS_BOUNDED = np.array([i in {_USER, _ITEM, _QUERY, _EVENT, _SESSION} for i in range(_NUM_NAMES)])
 _OPEN, _CLOSE, _QUOTE, _BACKSLASH, _COLON, _COMMA, _SPACE, _MINUS, _POINT, _0, _9, _N = b'{}"\\:, -.09n'
 _DELETE = 0x7F
 _IS_PLAIN = np.array([i >= _SPACE and i not in {_BACKSLASH, _DELETE} for i in range(1 + _DELETE)])
@@ -47,6 +50,16 @@ _UTF8 = np.array([  # first bytes from and to, second bytes from and to, and how
 ])  # fmt: skip
 _MOST_DIGITS = 15  # of which any number, and any power of ten that divides it, is exact: the quotient is the nearest
 _TENS = 10.0 ** np.arange(1 + _MOST_DIGITS)
+
+
+def _table(texts: Sequence[str]) -> tuple[Array, Array]:
+    """A row of bytes each, `[n, longest]` uint8, and how long each is."""
+    lengths = np.array([len(text) for text in texts])
+    return np.array([[*text.encode().ljust(lengths.max())] for text in texts], np.uint8), lengths
+
+
+_NAME_BYTES, _NAME_LENGTHS = _table(_NAMES)
+_KIND_BYTES, _KIND_LENGTHS = _table(KINDS)
 
 
 class PlainEvents(NamedTuple):

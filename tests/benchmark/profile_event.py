@@ -26,7 +26,7 @@ from stream.records.record_batch import Origin, record_batch
 from stream.records.updates import EncodedRecord
 from stream.settings import Settings
 from tests.benchmark.process import set_up_as_worker
-from tests.benchmark.shop import Shop
+from tests.benchmark.shop import Record, Shop
 
 LINES = (  # label, file's end, function
     ("decode", "flow/agents.py", "decode_chunk"),
@@ -52,8 +52,6 @@ LINES = (  # label, file's end, function
 
 TOLD_EVERY = 16_384  # events of about a second: item vectors that moved
 
-
-Sent = tuple[int, bytes, bytes]  # kind, key and value
 Fetch = Sequence[tuple[TP, int, FetchedRecords]]  # of a micro-batch: where records come from, their kind, and they
 
 
@@ -66,13 +64,12 @@ def ready_engine(settings: Settings) -> Engine:
     return engine
 
 
-def fetch(records: Iterable[Sent], settings: Settings, first_offset: int = 0) -> Fetch:
+def fetch(records: Sequence[Record], settings: Settings, first_offset: int = 0) -> Fetch:
     """A micro-batch as it is when it has been fetched, all of a topic in a batch."""
     runs = []
     now_ms = int(time.time() * 1000)
-    sent = list(records)
     for topic, kind in settings.kind_of_topic.items():
-        own = PackedRecords.of(EncodedRecord(key, value) for of_kind, key, value in sent if of_kind == kind)
+        own = PackedRecords.of(EncodedRecord(key, value) for of_kind, key, value in records if of_kind == kind)
         if len(own):
             batch = record_batch(own, Origin(0, 0, 0), now_ms, max_bytes=2**31)
             read = read_batches(bytes(batch.content), 0, check_crc=True)
@@ -81,7 +78,7 @@ def fetch(records: Iterable[Sent], settings: Settings, first_offset: int = 0) ->
     return runs
 
 
-def fetches(records: Iterator[Sent], settings: Settings) -> list[Fetch]:
+def fetches(records: Iterator[Record], settings: Settings) -> list[Fetch]:
     """All micro-batches of so many records."""
     size = settings.micro_batch_size
     in_turn = iter(lambda: list(islice(records, size)), [])

@@ -60,7 +60,7 @@ def test_records_in_columns_become_the_chunk_that_they_become_one_by_one(odd):
     for some in ([plain] * 3, [plain, (b"u1", odd), plain]):
         records = fetched(some, time_ms=NOW_MS)
 
-        in_columns, by_one = decoded(*records), decode_chunk(TP0, CLICK, records, A_POLICY, NOW_MS + 1)
+        in_columns, by_one = decode_chunk(TP0, CLICK, records, A_POLICY, NOW_MS + 1), decoded(*records)
 
         assert (in_columns.next_offset, in_columns.num_records) == (by_one.next_offset, by_one.num_records) == (3, 3)
         assert in_columns.dead_letters == by_one.dead_letters
